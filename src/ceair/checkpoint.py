@@ -1,0 +1,72 @@
+"""Weights on disk: safetensors with a JSON card beside them; strict in both directions, never pickle."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor, nn
+
+from ceair.errors import WeightsError
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all: under a temporary name in its folder, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+    """Write named tensors and JSON-able metadata into one safetensors file, atomically."""
+    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = {key: json.dumps(value) for key, value in metadata.items()}
+    write_atomically(path, to_bytes(kept, text))
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and the metadata of a file made by `save_tensors`.
+
+    Raises:
+        WeightsError: the file is missing, or no whole safetensors file.
+    """
+    if not path.is_file():
+        raise WeightsError(f"there is no weights file {path}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
+    except (SafetensorError, json.JSONDecodeError, OSError) as error:
+        raise WeightsError(f"{path} is no whole safetensors file: {error}") from error
+
+
+def load_into(network: nn.Module, tensors: Mapping[str, Tensor], origin: str) -> None:
+    """Copy weights into a network, in its precision.
+
+    Raises:
+        WeightsError: a weight is missing, unknown, of another shape or not finite; `origin` is named in the message.
+    """
+    own = network.state_dict()
+    for kind, names in (("lacks", own.keys() - tensors.keys()), ("has unknown", tensors.keys() - own.keys())):
+        if names:
+            raise WeightsError(f"{origin} {kind} weights ({len(names)}, for example `{min(names)}`)")
+    for name, tensor in tensors.items():
+        if tensor.shape != own[name].shape:
+            shapes = f"{tuple(tensor.shape)}, not {tuple(own[name].shape)}"
+            raise WeightsError(f"{origin} was made for another network: `{name}` is {shapes}")
+        if not torch.isfinite(tensor).all():
+            raise WeightsError(f"{origin} is damaged: `{name}` holds values that are not finite")
+    network.load_state_dict({name: tensor.to(own[name].dtype) for name, tensor in tensors.items()})

@@ -1,0 +1,144 @@
+"""Training batches as a pure function of the seed and the step: what is drawn, and how it is degraded.
+
+A batch is made of groups. All samples of a group share one entry of the mixture, so a degradation runs once per
+group on a batched tensor, and each group has a generator of its own, seeded by (seed, step, group). So a run can
+resume at any step without any stored random state, and two processes that take half of the groups each see the
+samples that one process would.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from ceair.data.sources import Source
+from ceair.degradations import DEGRADATIONS, compose, severity_map
+from ceair.errors import ConfigError
+
+_GOLDEN = 0.6180339887498949
+
+
+@dataclass(frozen=True)
+class Ingredient:
+    """One kind of training sample.
+
+    Attributes:
+        source: name of the source of its patches.
+        weight: how often it is drawn, relative to the other ingredients.
+        degrade: the range of severities of each degradation that may be applied; none for clean or real pairs.
+        pick: how many of them to apply to a group, chosen at random; 0 for all.
+        uneven: share of groups whose severities vary over the image.
+        name: what logs and validation call it; the degradations if empty.
+    """
+
+    source: str
+    weight: float
+    degrade: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    pick: int = 0
+    uneven: float = 0.0
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name, or one made of what it does."""
+        return self.name or "+".join(self.degrade) or self.source
+
+    def __post_init__(self) -> None:
+        for name, bounds in self.degrade.items():
+            if name not in DEGRADATIONS:
+                raise ConfigError(f"there is no degradation `{name}`; choose from {', '.join(DEGRADATIONS)}")
+            if len(bounds) != 2 or not 0 <= bounds[0] <= bounds[1] <= 1:
+                raise ConfigError(f"`{name}` needs two severities in [0, 1], the lower first, not {list(bounds)}")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Degraded and clean RGB patches in [0, 1]."""
+
+    degraded: Float[Tensor, "b 3 p p"]
+    clean: Float[Tensor, "b 3 p p"]
+
+
+class Mixture:
+    """Draws batches of `groups * group_size` patches from weighted ingredients.
+
+    Raises:
+        ConfigError: an ingredient names a source that does not exist, or no weight is positive.
+    """
+
+    def __init__(
+        self, sources: Mapping[str, Source], ingredients: Sequence[Ingredient], seed: int, group_size: int
+    ) -> None:
+        for ingredient in ingredients:
+            if ingredient.source not in sources:
+                raise ConfigError(f"there is no source `{ingredient.source}`; the sources are {', '.join(sources)}")
+        total = sum(ingredient.weight for ingredient in ingredients)
+        if total <= 0 or min(ingredient.weight for ingredient in ingredients) < 0:
+            raise ConfigError("the weights of the mixture must not be negative and one must be positive")
+        self.sources, self.ingredients = sources, ingredients
+        self.seed, self.group_size = seed, group_size
+        self._edges = (torch.tensor([i.weight for i in ingredients], dtype=torch.float64) / total).cumsum(0)
+
+    def batch(self, step: int, groups: Sequence[int], total_groups: int, patch: int, device: torch.device) -> Batch:
+        """The given groups, of `total_groups`, of the batch of a step; patches are made on `device`."""
+        numbers = [step * total_groups + group for group in groups]
+        parts = [self._make(self.ingredient(number), number, self.group_size, patch, device) for number in numbers]
+        return Batch(torch.cat([part.degraded for part in parts]), torch.cat([part.clean for part in parts]))
+
+    def fixed(self, count: int, patch: int, device: torch.device) -> dict[str, Batch]:
+        """`count` samples of every ingredient, by its label; always the same ones, for validation."""
+        return {
+            ingredient.label: self._make(ingredient, index, count, patch, device)
+            for index, ingredient in enumerate(self.ingredients)
+        }
+
+    def ingredient(self, group: int) -> Ingredient:
+        """The ingredient of a group, numbered since the first step; shares are met closely over any stretch of groups."""
+        place = (_unit(self.seed) + group * _GOLDEN) % 1.0
+        index = int(torch.searchsorted(self._edges, place, right=True))
+        return self.ingredients[min(index, len(self.ingredients) - 1)]
+
+    def _make(self, ingredient: Ingredient, number: int, count: int, patch: int, device: torch.device) -> Batch:
+        seed = _number(self.seed, number)
+        crops = self.sources[ingredient.source].draw(count, patch, Generator().manual_seed(seed))
+        degraded, clean = (_to_unit(crop, device) for crop in crops)
+        if ingredient.degrade:
+            generator = Generator(device).manual_seed(seed)
+            degraded = compose(degraded, draw_severities(degraded, ingredient, generator), generator)
+            degraded = (degraded * 255).round() / 255  # files have 8 bits
+        return Batch(degraded, clean)
+
+
+def draw_severities(
+    images: Float[Tensor, "b 3 h w"], ingredient: Ingredient, generator: Generator
+) -> dict[str, Float[Tensor, "b 1 #h #w"]]:
+    """Severities for a group of images: which degradations, how strong for each image, even or uneven."""
+    names = list(ingredient.degrade)
+    if ingredient.pick:
+        order = torch.randperm(len(names), generator=generator, device=images.device)
+        names = [names[index] for index in order.tolist()[: ingredient.pick]]
+    uneven = torch.rand(len(names), generator=generator, device=images.device) < ingredient.uneven
+    severities = {}
+    for name, is_uneven in zip(names, uneven.tolist(), strict=True):
+        low, high = ingredient.degrade[name]
+        draw = torch.rand(len(images), 1, 1, 1, generator=generator, device=images.device)
+        severity = low + (high - low) * draw
+        severities[name] = severity * severity_map(images, generator) if is_uneven else severity
+    return severities
+
+
+def _to_unit(crops: Tensor, device: torch.device) -> Tensor:
+    return crops.to(device, non_blocking=True).float().div_(255)
+
+
+def _number(*parts: int) -> int:
+    """A 63-bit seed from a few integers; neighbouring inputs give unrelated seeds."""
+    digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+def _unit(*parts: int) -> float:
+    return _number(*parts) / 2**63

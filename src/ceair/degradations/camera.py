@@ -1,0 +1,99 @@
+"""What lenses, shake, sensors and files do to an image: defocus, motion blur, noise, JPEG.
+
+Conventions as in `weather`: RGB in [0, 1], severity in [0, 1] per image or as a map, 0 changes nothing.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from ceair.degradations.fields import convolve, uniform
+from ceair.degradations.jpeg import encode_decode
+
+Images = Float[Tensor, "b 3 h w"]
+Severity = Float[Tensor, "b 1 #h #w"]
+
+NOISE_SIGMA = 50.0
+"""Standard deviation of the noise at severity 1, in grey levels of 8 bits."""
+DEFOCUS_RADIUS = 5.0
+"""Radius of the blur disc at severity 1, in pixels."""
+SHAKE_LENGTH = 30.0
+"""Length of the camera's path at severity 1, in pixels."""
+
+
+def noise(image: Images, severity: Severity, generator: Generator) -> Images:
+    """Gaussian noise as the all-in-one benchmarks have it: clipped to 8 bits and truncated, so slightly dark.
+
+    Source: the data code of the AirNet/PromptIR line, `uint8(clip(x + N(0, sigma^2), 0, 255))`.
+    """
+    levels = 255 * image + NOISE_SIGMA * severity * torch.randn(
+        image.shape, generator=generator, device=image.device
+    )
+    # The small offset keeps 8-bit levels that float32 holds a hair too low from being truncated to the level below.
+    return torch.where(severity > 0, (levels.clamp(0, 255) + 1e-3).floor() / 255, image)
+
+
+def defocus(image: Images, severity: Severity, generator: Generator) -> Images:
+    """Blur by a disc with a soft rim, as a lens out of focus does."""
+    reach = math.ceil(DEFOCUS_RADIUS) + 1
+    distance = torch.linalg.vector_norm(_kernel_grid(reach, image.device), dim=-1)
+
+    def kernel(level: Float[Tensor, "b 1 1 1"]) -> Float[Tensor, "b 1 k k"]:
+        return torch.sigmoid((level * DEFOCUS_RADIUS - distance) / 0.25)
+
+    return _blur(image, severity, kernel)
+
+
+def motion_blur(image: Images, severity: Severity, generator: Generator) -> Images:
+    """Blur along a smoothly bending path, as a shaken or panned camera does."""
+    steps = 48
+    reach = math.ceil(SHAKE_LENGTH / 2) + 1
+    start = uniform(image, generator, 0, 2 * math.pi)
+    bend = uniform(image, generator, -2.5, 2.5)
+    wobble = 0.25 * torch.randn(len(image), 1, 1, steps, generator=generator, device=image.device)
+    along = torch.linspace(0, 1, steps, device=image.device)
+    heading = start + bend * along + wobble.cumsum(-1) * uniform(image, generator)
+    path = torch.stack((heading.cos(), heading.sin()), dim=-1)[:, 0, 0].cumsum(-2) / steps
+    path = path - path.mean(-2, keepdim=True)
+    grid = _kernel_grid(reach, image.device)
+
+    def kernel(level: Float[Tensor, "b 1 1 1"]) -> Float[Tensor, "b 1 k k"]:
+        points = SHAKE_LENGTH * level[:, 0] * path
+        squared = (grid - points[:, :, None, None]).square().sum(-1)
+        return torch.exp(-squared / (2 * 0.4**2)).sum(1, keepdim=True)
+
+    return _blur(image, severity, kernel)
+
+
+def jpeg(image: Images, severity: Severity, generator: Generator) -> Images:
+    """What a JPEG file keeps, at quality 90 (severity just above 0) down to 10 (severity 1), colours at half resolution."""
+    del generator  # nothing is random here; every degradation has the same signature
+    if severity.shape[-1] == 1 and severity.shape[-2] == 1:
+        severity = severity.expand(-1, -1, *image.shape[-2:])
+    return torch.where(severity > 0, encode_decode(image, 90 - 80 * severity), image)
+
+
+def _blur(image: Images, severity: Severity, kernel: Callable[[Tensor], Tensor]) -> Images:
+    """Blur by `kernel(level)`; with a map, blend between a few levels of blur up to its highest."""
+    peak = severity.amax((-2, -1), keepdim=True)
+    levels = 1 if severity.shape[-2:] == (1, 1) else 4
+    result = image
+    for step in range(1, levels + 1):
+        blurred = convolve(image, _normalised(kernel(peak * step / levels))).clamp(0, 1)
+        share = (severity / peak.clamp(min=1e-6) * levels - (step - 1)).clamp(0, 1)
+        result = result + share * (blurred - result)
+    return torch.where(severity > 0, result, image)
+
+
+def _normalised(kernel: Float[Tensor, "b 1 k k"]) -> Float[Tensor, "b 1 k k"]:
+    return kernel / kernel.sum((-2, -1), keepdim=True)
+
+
+def _kernel_grid(reach: int, device: torch.device) -> Float[Tensor, "k k 2"]:
+    """Offsets (column, row) in pixels from the centre of a square kernel."""
+    offsets = torch.arange(-reach, reach + 1, device=device, dtype=torch.float32)
+    rows, columns = torch.meshgrid(offsets, offsets, indexing="ij")
+    return torch.stack((columns, rows), dim=-1)

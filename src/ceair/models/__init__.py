@@ -1,0 +1,6 @@
+"""Networks and the presets that name them."""
+
+from ceair.models.registry import PRESETS, CEAConfig, NetworkConfig, Preset, build, preset
+from ceair.models.unet import UNet
+
+__all__ = ["PRESETS", "CEAConfig", "NetworkConfig", "Preset", "UNet", "build", "preset"]

@@ -1,0 +1,1 @@
+"""Training: settings, optimisers, resumable state and the loop."""

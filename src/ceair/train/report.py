@@ -1,0 +1,80 @@
+"""What a run tells: a progress line, TensorBoard curves and pictures, validation scores, weights with their numbers."""
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ceair.checkpoint import save_tensors, write_atomically
+from ceair.config import dump
+from ceair.data.mixture import Batch
+from ceair.metrics import psnr
+from ceair.train.settings import TrainSettings
+from ceair.train.state import Clock
+
+
+@torch.no_grad()
+def validate(network: nn.Module, batches: Mapping[str, Batch]) -> tuple[dict[str, float], dict[str, Tensor]]:
+    """Mean PSNR (dB) of each kind of held-out sample, and one picture of each: degraded, restored, clean."""
+    scores, pictures = {}, {}
+    for label, batch in batches.items():
+        pairs = list(zip(batch.degraded.split(1), batch.clean.split(1), strict=True))
+        restored = [network(degraded).clamp(0, 1) for degraded, _ in pairs]
+        values = [psnr(_array(image), _array(clean)) for image, (_, clean) in zip(restored, pairs, strict=True)]
+        scores[label] = sum(values) / len(values)
+        pictures[label] = torch.cat((batch.degraded[0], restored[0][0], batch.clean[0]), dim=-1).cpu()
+    return scores, pictures
+
+
+def _array(image: Tensor):  # type: ignore[no-untyped-def]
+    return image[0].permute(1, 2, 0).cpu().numpy()
+
+
+class Reporter:
+    """Writes for the first process and is silent in the others."""
+
+    def __init__(self, settings: TrainSettings, active: bool) -> None:
+        self.settings, self.active = settings, active
+        self._loss, self._images, self._since = 0.0, 0, time.monotonic()
+        if active:
+            from torch.utils.tensorboard import SummaryWriter
+
+            settings.output.mkdir(parents=True, exist_ok=True)
+            self._board = SummaryWriter(str(settings.output / "tensorboard"))
+            text = json.dumps(dump(settings), indent=2)
+            write_atomically(settings.output / "settings.json", text.encode())
+
+    def step(self, clock: Clock, progress: float, images: int, loss: Tensor, lr: float) -> None:
+        """Count a step; every `log_every` of them, print a line and write the curves."""
+        if not self.active:
+            return
+        every, devices = self.settings.log_every, self.settings.devices
+        self._loss = self._loss + loss
+        self._images += images * devices.count * devices.nodes
+        if clock.step % every:
+            return
+        speed, value = self._images / (time.monotonic() - self._since), float(self._loss) / every
+        left = clock.seconds * (1 - progress) / max(progress, 1e-9) / 60
+        line = f"step {clock.step}  {progress:6.1%}  loss {value:.5f}  lr {lr:.2e}  {speed:.1f} images/s"
+        print(f"{line}  {left:.0f} min left", file=sys.stderr, flush=True)
+        for name, number in (("loss", value), ("lr", lr), ("images_per_second", speed)):
+            self._board.add_scalar(f"train/{name}", number, clock.step)
+        self._loss, self._images, self._since = 0.0, 0, time.monotonic()
+
+    def validation(self, clock: Clock, scores: Mapping[str, float], pictures: Mapping[str, Tensor]) -> None:
+        """Print and keep validation scores and sample pictures."""
+        line = "  ".join(f"{label} {score:.2f}" for label, score in scores.items())
+        print(f"validation at step {clock.step} (PSNR, dB): {line}", file=sys.stderr, flush=True)
+        for label, score in scores.items():
+            self._board.add_scalar(f"validation/{label}", score, clock.step)
+            self._board.add_image(f"validation/{label}", pictures[label], clock.step)
+        self._board.flush()
+
+    def weights(self, path: Path, weights: Mapping[str, Tensor], clock: Clock) -> None:
+        """Write the averaged weights in half precision, ready to ship."""
+        halves = {name: tensor.half() for name, tensor in weights.items()}
+        save_tensors(path, halves, {"preset": self.settings.preset, "steps": clock.step, "minutes": clock.seconds / 60})

@@ -1,0 +1,131 @@
+"""What a training configuration may say."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ceair.data.mixture import Ingredient
+from ceair.losses import Pixelwise
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """A folder of photos, or of real pairs (`input/` and `target/`), relative to `data.root`.
+
+    `in_memory: false` reads files as they are needed, for collections that do not fit.
+    """
+
+    path: Path
+    kind: Literal["photos", "pairs"] = "photos"
+    in_memory: bool = True
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Where patches come from; `held_out` is a text file of stems, one a line, that are kept for validation."""
+
+    root: Path
+    sources: dict[str, SourceSettings]
+    mixture: tuple[Ingredient, ...]
+    held_out: Path | None = None
+    group_size: int = 4
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Patch and batch up to a share of the schedule (`until`, in [0, 1])."""
+
+    until: float
+    patch: int
+    batch: int
+
+
+@dataclass(frozen=True)
+class OptimSettings:
+    """Muon on what is a matrix and AdamW on the rest, or AdamW alone as the published protocols have it.
+
+    `warmup` is a share of the schedule; `final` is the learning rate at its end relative to its peak.
+    """
+
+    kind: Literal["muon", "adamw"] = "muon"
+    lr: float = 2e-3
+    momentum: float = 0.95
+    betas: tuple[float, ...] = (0.9, 0.9)
+    weight_decay: float = 0.0
+    warmup: float = 0.02
+    final: float = 0.01
+    clip: float = 1.0
+    ema: float = 0.999
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """The pixelwise loss, and the weight of the frequency loss beside it."""
+
+    pixelwise: Pixelwise = "l1"
+    frequency: float = 0.0
+
+
+@dataclass(frozen=True)
+class DeviceSettings:
+    """Passed to Lightning Fabric; `threads` are CPU threads of each process."""
+
+    accelerator: str = "auto"
+    count: int = 1
+    nodes: int = 1
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    threads: int | None = None
+    compile: bool = False
+
+
+@dataclass(frozen=True)
+class ValidationSettings:
+    """How often to validate on the held-out images, and on how many of each kind, cut to how many pixels."""
+
+    every_minutes: float = 15.0
+    images: int = 8
+    crop: int = 256
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The schedule ends when either is used up; the learning rate follows the one that is further on."""
+
+    steps: int | None = None
+    minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.steps is None and self.minutes is None:
+            raise ValueError("set train.steps or train.minutes")
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """One training run."""
+
+    preset: str
+    output: Path
+    data: DataSettings
+    train: Budget
+    stages: tuple[Stage, ...] = (Stage(1.0, 128, 16),)
+    optim: OptimSettings = field(default_factory=OptimSettings)
+    loss: LossSettings = field(default_factory=LossSettings)
+    devices: DeviceSettings = field(default_factory=DeviceSettings)
+    validation: ValidationSettings = field(default_factory=ValidationSettings)
+    init_from: Path | None = None
+    seed: int = 0
+    checkpoint_minutes: float = 10.0
+    log_every: int = 50
+
+    def __post_init__(self) -> None:
+        group = self.data.group_size
+        ends = [stage.until for stage in self.stages]
+        if not ends or ends != sorted(ends) or ends[-1] != 1.0:
+            raise ValueError("stages must ascend and the last must have `until: 1.0`")
+        for stage in self.stages:
+            if stage.batch % (group * self.devices.count * self.devices.nodes):
+                raise ValueError(f"a batch of {stage.batch} does not split into groups of {group} for each device")
+
+    def stage(self, progress: float) -> Stage:
+        """The stage at a share of the schedule in [0, 1]."""
+        return next((stage for stage in self.stages if progress < stage.until), self.stages[-1])
