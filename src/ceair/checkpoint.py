@@ -12,7 +12,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from ceair.errors import WeightsError
+from ceair.errors import ConfigError, WeightsError
+from ceair.models import PRESETS, UNet, build, preset
+
+BUNDLED = Path(__file__).parent / "weights"
+"""Folder of the weights that come with the package, each with a JSON card of the same name beside it."""
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -70,3 +74,36 @@ def load_into(network: nn.Module, tensors: Mapping[str, Tensor], origin: str) ->
         if not torch.isfinite(tensor).all():
             raise WeightsError(f"{origin} is damaged: `{name}` holds values that are not finite")
     network.load_state_dict({name: tensor.to(own[name].dtype) for name, tensor in tensors.items()})
+
+
+def find_weights(source: str | Path) -> Path:
+    """The weights file that `source` names: a file, or a preset whose weights come with the package.
+
+    Raises:
+        WeightsError: there is no such file or preset, or the preset has no bundled weights.
+    """
+    name = str(source)
+    if name in PRESETS:
+        path = BUNDLED / f"{name}.safetensors"
+        if not path.is_file():
+            raise WeightsError(f"no weights of `{name}` come with this package; train them or give the path of a file")
+        return path
+    if not Path(source).is_file():
+        raise WeightsError(f"there is no weights file {source}; give a path or one of {', '.join(PRESETS)}")
+    return Path(source)
+
+
+def load_network(source: str | Path) -> UNet:
+    """The network of a weights file or of a preset's bundled weights, in float32 and evaluation mode.
+
+    Raises:
+        WeightsError: as `find_weights` and `load_into`, or the file does not say which preset it belongs to.
+    """
+    path = find_weights(source)
+    tensors, metadata = load_tensors(path)
+    try:
+        network = build(preset(metadata["preset"]).network)
+    except (KeyError, ConfigError) as error:
+        raise WeightsError(f"{path} does not say of which preset of this version it is") from error
+    load_into(network, tensors, str(path))
+    return network.eval()

@@ -1,0 +1,5 @@
+"""The `ceair` command."""
+
+from ceair.cli.app import main
+
+__all__ = ["main"]

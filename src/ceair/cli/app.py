@@ -1,0 +1,40 @@
+"""The `ceair` command: one file per subcommand, gathered here.
+
+Torch and everything else that is heavy is imported inside the subcommands, so that `ceair --help` answers at once.
+"""
+
+import sys
+
+import typer
+
+from ceair.cli.train import train
+from ceair.errors import CeairError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _ceair() -> None:
+    """All-in-one image restoration: noise, rain, haze, snow, low light and blur, one network, no labels, no prompts."""
+
+
+for command in (train,):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line: errors that ceair raises on purpose end in one line and exit code 1, Ctrl-C in 130."""
+    try:
+        app()
+    except CeairError as error:
+        print(f"ceair: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("ceair: interrupted", file=sys.stderr)
+        sys.exit(130)
