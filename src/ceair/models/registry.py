@@ -59,8 +59,8 @@ _PRESETS = (
     Preset(
         name="ceair-s",
         network=NetworkConfig(
-            widths=(44, 88, 152, 232),
-            encoder_depths=(2, 3, 4, 5),
+            widths=(44, 88, 160, 288),
+            encoder_depths=(2, 3, 4, 7),
             decoder_depths=(4, 3, 3),
             stem_stride=1,
             family="gated_conv",
@@ -72,9 +72,9 @@ _PRESETS = (
     Preset(
         name="ceair-b",
         network=NetworkConfig(
-            widths=(32, 64, 128, 256),
-            encoder_depths=(2, 4, 4, 6),
-            decoder_depths=(4, 4, 4),
+            widths=(48, 96, 192, 352),
+            encoder_depths=(2, 3, 4, 6),
+            decoder_depths=(4, 3, 4),
             stem_stride=1,
             family="transposed_attention",
             cea=CEAConfig(rank=32, key_width=64, probe_width=128, pooling=16),
