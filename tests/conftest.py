@@ -1,0 +1,26 @@
+"""What all tests share: shapes in annotations are enforced, one thread per worker, a seeded generator."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+if os.environ.get("JAXTYPING_DISABLE", "0") in ("", "0"):
+    from jaxtyping import install_import_hook
+
+    install_import_hook("ceair", "beartype.beartype")
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))  # so that tests can import the slow second implementations in reference/
+torch.set_num_threads(1)
+settings.register_profile("ceair", deadline=None, max_examples=12, derandomize=True, database=None)
+settings.load_profile("ceair")
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    """A fresh generator with a fixed seed."""
+    return torch.Generator().manual_seed(20)
