@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,20 @@ from ceair.errors import ConfigError
 T = TypeVar("T")
 
 
+class _Loader(yaml.SafeLoader):
+    """The safe loader, but a key that is given twice is an error: the first value would be dropped in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"`{key.value}` is given twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def load(schema: type[T], path: Path, words: Sequence[str] = ()) -> T:
     """Read a YAML file as an instance of the dataclass `schema`, then apply overrides such as `optim.lr=1e-3`.
 
@@ -23,7 +38,7 @@ def load(schema: type[T], path: Path, words: Sequence[str] = ()) -> T:
             values of the wrong type.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except OSError as error:
         raise ConfigError(f"cannot read the configuration {path}: {error.strerror or error}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -110,13 +125,14 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
 def _convert_plain(hint: Any, value: Any, where: str) -> Any:
     if hint is Path and isinstance(value, str):
         return Path(value)
-    if hint is float and isinstance(value, str):  # YAML reads 1e-3 as a string
+    if hint is float and not isinstance(value, bool) and isinstance(value, int | float | str):
         try:
-            return float(value)
+            number = float(value)  # YAML reads 1e-3 as a string
         except ValueError:
-            pass
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+            number = None
+        if number is not None and not math.isfinite(number):
+            raise ConfigError(f"`{where}` must be a finite number, not {value!r}")
+        value = value if number is None else number
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise ConfigError(f"`{where}` must be of type {hint.__name__}, not {value!r}")
     return value
