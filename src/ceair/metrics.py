@@ -9,7 +9,12 @@ MoCE-IR line (Gaussian window, sigma 1.5, 11 taps) calls it. The two differ by 0
 import numpy as np
 from jaxtyping import Float
 
+from ceair.errors import DataError
+
 Image = Float[np.ndarray, "h w 3"]
+
+UNIFORM_WINDOW, GAUSSIAN_WINDOW = 7, 11
+"""The smallest side, in pixels, of an image for `ssim_uniform` and for `ssim_gaussian`."""
 
 
 def psnr(restored: Image, clean: Image) -> float:
@@ -19,14 +24,26 @@ def psnr(restored: Image, clean: Image) -> float:
 
 
 def ssim_uniform(restored: Image, clean: Image) -> float:
-    """Structural similarity with a uniform 7x7 window, the mean of the three channels."""
-    from skimage.metrics import structural_similarity
+    """Structural similarity with a uniform 7x7 window, the mean of the three channels.
 
-    return float(structural_similarity(restored, clean, channel_axis=-1, data_range=1.0))
+    Raises:
+        DataError: scikit-image is not installed.
+    """
+    return _ssim(restored, clean, gaussian=False)
 
 
 def ssim_gaussian(restored: Image, clean: Image) -> float:
-    """Structural similarity with a Gaussian window of sigma 1.5 (11 taps), the mean of the three channels."""
-    from skimage.metrics import structural_similarity
+    """Structural similarity with a Gaussian window of sigma 1.5 (11 taps), the mean of the three channels.
 
-    return float(structural_similarity(restored, clean, channel_axis=-1, data_range=1.0, gaussian_weights=True))
+    Raises:
+        DataError: scikit-image is not installed.
+    """
+    return _ssim(restored, clean, gaussian=True)
+
+
+def _ssim(restored: Image, clean: Image, gaussian: bool) -> float:
+    try:
+        from skimage.metrics import structural_similarity
+    except ImportError as error:
+        raise DataError("SSIM needs scikit-image; install it with `pip install 'ceair[bench]'`") from error
+    return float(structural_similarity(restored, clean, channel_axis=-1, data_range=1.0, gaussian_weights=gaussian))

@@ -7,6 +7,7 @@ import sys
 
 import typer
 
+from ceair.cli.evaluate import evaluate
 from ceair.cli.train import train
 from ceair.errors import CeairError
 
@@ -24,7 +25,7 @@ def _ceair() -> None:
     """All-in-one image restoration: noise, rain, haze, snow, low light and blur, one network, no labels, no prompts."""
 
 
-for command in (train,):
+for command in (train, evaluate):
     app.command()(command)
 
 

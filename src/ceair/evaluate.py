@@ -1,0 +1,159 @@
+"""Scoring a way of restoring images against clean ones, as the published tables of the field do.
+
+Both images are first cropped to multiples of 16. The restored one is clipped to [0, 1] and compared as floats, and
+once more rounded to 8 bits, as a saved file would be. A table's number is the mean over its images.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ceair import metrics
+from ceair.data.pairs import Sample, centre_crop
+from ceair.errors import DataError
+
+Restore = Callable[[Float[Tensor, "b 3 h w"]], Float[Tensor, "b 3 h w"]]
+"""Restores RGB images in [0, 1]; the result may lie on any device."""
+
+FIELD_CROP = 16
+"""Sides are cropped to multiples of this in AirNet, PromptIR and all that follow them."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """How close a restored image is to the clean one: PSNR in dB, infinite for equal images, and SSIM.
+
+    An SSIM is None where the image is smaller than its window (7 pixels the uniform, 11 the Gaussian one).
+    """
+
+    psnr: float
+    psnr_8bit: float
+    ssim_uniform: float | None
+    ssim_gaussian: float | None
+
+
+METRICS = tuple(field.name for field in fields(Score))
+"""Names of the numbers of a `Score`."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an image scored, and the PSNR that it had before it was restored."""
+
+    name: str
+    height: int
+    width: int
+    input_psnr: float
+    score: Score
+
+
+@dataclass(frozen=True)
+class Table:
+    """The results of one condition, such as one strength of noise."""
+
+    condition: str
+    results: Sequence[Result]
+
+    @property
+    def input_psnr(self) -> float:
+        """The mean PSNR before anything was restored; infinite if one image was clean already."""
+        return float(np.mean([result.input_psnr for result in self.results]))
+
+    def values(self, metric: str) -> list[float]:
+        """The numbers of one metric, of the images that have it."""
+        values = (getattr(result.score, metric) for result in self.results)
+        return [value for value in values if value is not None]
+
+    def mean(self, metric: str) -> float | None:
+        """The mean over the images that have this metric, None if none has."""
+        values = self.values(metric)
+        return float(np.mean(values)) if values else None
+
+    def interval(self, metric: str) -> tuple[float, float] | None:
+        """The bootstrap interval that holds the mean with 95 % confidence, as another draw of images might give it.
+
+        None for fewer than two images, and where a value is infinite.
+        """
+        values = np.array(self.values(metric))
+        if len(values) < 2 or not np.isfinite(values).all():
+            return None
+        draws = np.random.default_rng(0).integers(len(values), size=(1000, len(values)))
+        low, high = np.quantile(values[draws].mean(axis=1), (0.025, 0.975))
+        return float(low), float(high)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for a JSON document; null stands for an infinite PSNR and for what could not be computed."""
+        return {
+            "condition": self.condition,
+            "count": len(self.results),
+            "input_psnr": _finite(self.input_psnr),
+            "means": {metric: _finite(self.mean(metric)) for metric in METRICS},
+            "intervals_95": {metric: self.interval(metric) for metric in METRICS},
+            "images": [_flat(result) for result in self.results],
+        }
+
+
+def evaluate(
+    samples: Iterable[Sample], restore: Restore, crop: int = FIELD_CROP, ssim: bool = True
+) -> Iterator[Result]:
+    """Restore and score samples one by one, in their order.
+
+    Args:
+        crop: sides are cropped to multiples of this about the centre; 1 for the full images.
+        ssim: whether to compute SSIM, which takes longer than PSNR and needs scikit-image.
+
+    Raises:
+        DataError: the restored image is of another size or holds values that are not finite.
+    """
+    for sample in samples:
+        degraded, clean = (centre_crop(image, crop) for image in (sample.degraded, sample.clean))
+        batch = torch.from_numpy(_unit(degraded)).permute(2, 0, 1)[None]
+        restored = restore(batch).detach().float().cpu()
+        if restored.shape != batch.shape or not torch.isfinite(restored).all():
+            shapes = f"{tuple(restored.shape)} from {tuple(batch.shape)}"
+            raise DataError(f"the restored image of {sample.name} is of another size ({shapes}) or not finite")
+        scored = score(restored[0].permute(1, 2, 0).numpy(), _unit(clean), ssim)
+        height, width = clean.shape[:2]
+        yield Result(sample.name, height, width, metrics.psnr(_unit(degraded), _unit(clean)), scored)
+
+
+def score(restored: metrics.Image, clean: metrics.Image, ssim: bool = True) -> Score:
+    """Compare a restored with a clean image, RGB in [0, 1]; the restored one is clipped to that range.
+
+    Raises:
+        DataError: scikit-image, which computes SSIM, is not installed.
+    """
+    restored = restored.clip(0, 1)
+    rounded = (np.rint(restored * 255) / 255).astype(clean.dtype)
+    side = min(clean.shape[:2]) if ssim else 0
+    return Score(
+        psnr=metrics.psnr(restored, clean),
+        psnr_8bit=metrics.psnr(rounded, clean),
+        ssim_uniform=metrics.ssim_uniform(restored, clean) if side >= metrics.UNIFORM_WINDOW else None,
+        ssim_gaussian=metrics.ssim_gaussian(restored, clean) if side >= metrics.GAUSSIAN_WINDOW else None,
+    )
+
+
+def identity(degraded: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
+    """The `Restore` that does nothing: what unprocessed images score."""
+    return degraded
+
+
+def _unit(image: np.ndarray) -> metrics.Image:
+    return image.astype(np.float32) / 255
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _flat(result: Result) -> dict[str, Any]:
+    numbers = {"input_psnr": result.input_psnr, **asdict(result.score)}
+    finite = {name: _finite(value) for name, value in numbers.items()}
+    return {"name": result.name, "height": result.height, "width": result.width, **finite}
