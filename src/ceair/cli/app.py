@@ -7,7 +7,9 @@ import sys
 
 import typer
 
+from ceair.cli.cost import cost
 from ceair.cli.evaluate import evaluate
+from ceair.cli.models import models
 from ceair.cli.train import train
 from ceair.errors import CeairError
 
@@ -25,7 +27,7 @@ def _ceair() -> None:
     """All-in-one image restoration: noise, rain, haze, snow, low light and blur, one network, no labels, no prompts."""
 
 
-for command in (train, evaluate):
+for command in (train, evaluate, cost, models):
     app.command()(command)
 
 
