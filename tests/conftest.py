@@ -10,7 +10,8 @@ from hypothesis import settings
 if os.environ.get("JAXTYPING_DISABLE", "0") in ("", "0"):
     from jaxtyping import install_import_hook
 
-    install_import_hook("ceair", "beartype.beartype")
+    # By PEP 484, which type checkers follow, an int is a float too.
+    install_import_hook("ceair", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 import torch
 

@@ -80,7 +80,7 @@ def test_dump_and_parse_round_trip() -> None:
         ({"output": "a", "optim": {"rl": 1}}, r"unknown key `optim\.rl`; did you mean `optim\.lr`"),
         (
             {"output": "a", "parts": {"x": {"name": "n", "shar": 1}}},
-            r"`parts\.x\.shar`; did you mean `parts\.x\.share`",
+            r"`parts\.x\.shar`; did you mean `parts\.x\.share",
         ),
         ({"output": "a", "listed": [{"name": "n", "q": 1}]}, r"unknown key `listed\[0\]\.q`"),
         ({}, "the key `output` is missing"),

@@ -272,7 +272,7 @@ def test_cea_costs_at_most_a_tenth_of_the_multiply_adds(name: str) -> None:
 
 
 def test_an_unknown_preset_is_refused_with_those_that_exist() -> None:
-    with pytest.raises(ConfigError, match="no preset `ceair-x`.*ceair-t"):
+    with pytest.raises(ConfigError, match=r"no preset `ceair-x`.*ceair-t"):
         preset("ceair-x")
 
 

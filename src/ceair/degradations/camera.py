@@ -29,15 +29,14 @@ def noise(image: Images, severity: Severity, generator: Generator) -> Images:
 
     Source: the data code of the AirNet/PromptIR line, `uint8(clip(x + N(0, sigma^2), 0, 255))`.
     """
-    levels = 255 * image + NOISE_SIGMA * severity * torch.randn(
-        image.shape, generator=generator, device=image.device
-    )
+    levels = 255 * image + NOISE_SIGMA * severity * torch.randn(image.shape, generator=generator, device=image.device)
     # The small offset keeps 8-bit levels that float32 holds a hair too low from being truncated to the level below.
     return torch.where(severity > 0, (levels.clamp(0, 255) + 1e-3).floor() / 255, image)
 
 
 def defocus(image: Images, severity: Severity, generator: Generator) -> Images:
     """Blur by a disc with a soft rim, as a lens out of focus does."""
+    del generator  # nothing is random here; every degradation has the same signature
     reach = math.ceil(DEFOCUS_RADIUS) + 1
     distance = torch.linalg.vector_norm(_kernel_grid(reach, image.device), dim=-1)
 
@@ -69,8 +68,8 @@ def motion_blur(image: Images, severity: Severity, generator: Generator) -> Imag
 
 
 def jpeg(image: Images, severity: Severity, generator: Generator) -> Images:
-    """What a JPEG file keeps, at quality 90 (severity just above 0) down to 10 (severity 1), colours at half resolution."""
-    del generator  # nothing is random here; every degradation has the same signature
+    """What a JPEG file keeps: quality 90 (severity just above 0) down to 10 (severity 1), colours at half resolution."""
+    del generator  # nothing is random here either
     if severity.shape[-1] == 1 and severity.shape[-2] == 1:
         severity = severity.expand(-1, -1, *image.shape[-2:])
     return torch.where(severity > 0, encode_decode(image, 90 - 80 * severity), image)

@@ -50,7 +50,7 @@ def streak_kernel(
     width: Float[Tensor, "b 1 1 1"],
     angle: Float[Tensor, "b 1 1 1"],
 ) -> Float[Tensor, "b 1 h w"]:
-    """A soft line of peak 1 about the centre of a plane: `length` and `width` in pixels, `angle` from upright (radians)."""
+    """A soft line of peak 1 about a plane's centre: `length` and `width` in pixels, `angle` from upright (radians)."""
     rows, columns = _grid(size, length.device)
     along = columns * torch.sin(angle) + rows * torch.cos(angle)
     across = columns * torch.cos(angle) - rows * torch.sin(angle)
@@ -58,9 +58,7 @@ def streak_kernel(
     return taper * torch.exp(-0.5 * (across / width) ** 2)
 
 
-def convolve_periodic(
-    plane: Float[Tensor, "b c h w"], kernel: Float[Tensor, "b 1 h w"]
-) -> Float[Tensor, "b c h w"]:
+def convolve_periodic(plane: Float[Tensor, "b c h w"], kernel: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b c h w"]:
     """Convolve each plane with its own centred kernel of the same size, wrapping around the borders."""
     size = plane.shape[-2:]
     shifted = torch.fft.ifftshift(kernel, dim=(-2, -1))

@@ -40,10 +40,9 @@ def encode_decode(image: Float[Tensor, "b 3 h w"], quality: Float[Tensor, "b 1 h
     height, width = image.shape[-2:]
     padding = (0, -width % 16, 0, -height % 16)
     image, quality = F.pad(image, padding, mode="replicate"), F.pad(quality, padding, mode="replicate")
-    matrix = torch.tensor(_TO_YCC, device=image.device)
-    planes = torch.einsum("ij,bjhw->bihw", matrix, 255 * image) - torch.tensor(
-        (128.0, 0.0, 0.0), device=image.device
-    ).view(3, 1, 1)
+    matrix = torch.tensor(_TO_YCC, device=image.device, dtype=image.dtype)
+    middle = torch.tensor((128.0, 0.0, 0.0), device=image.device, dtype=image.dtype).view(3, 1, 1)
+    planes = torch.einsum("ij,bjhw->bihw", matrix, 255 * image) - middle
     luma = _quantise(planes[:, :1], quality, _LUMA)
     chroma = _quantise(F.avg_pool2d(planes[:, 1:], 2), F.avg_pool2d(quality, 2), _CHROMA)
     chroma = F.interpolate(chroma, scale_factor=2, mode="bilinear", align_corners=False)
@@ -59,7 +58,7 @@ def _quantise(
     scale = F.avg_pool2d(quality, 8).clamp(1, 100)[..., None, None]
     percent = torch.where(scale < 50, 5000 / scale, 200 - 2 * scale)
     steps = ((torch.tensor(table, device=plane.device) * percent + 50) / 100).floor().clamp(1, 255)
-    dct = _dct_matrix(plane.device)
+    dct = _dct_matrix(plane.device).to(plane.dtype)
     blocks = plane.unflatten(-2, (-1, 8)).unflatten(-1, (-1, 8)).transpose(-3, -2)
     levels = (dct @ blocks @ dct.T / steps).round()
     decoded = dct.T @ (levels * steps) @ dct

@@ -3,8 +3,8 @@
 Each function maps RGB images in [0, 1] to the same shape and range. `severity` is in [0, 1], one number per image
 (`b 1 1 1`) or a map (`b 1 h w`); 0 leaves every pixel as it is. All randomness comes from the generator.
 
-Source: the forms of the CDD-11 synthesis (Guo et al., OneRestore, arXiv 2407.04621, section 3), with procedural depth, light, streaks
-and flakes, since the originals were never released.
+Source: the forms of the CDD-11 synthesis (Guo et al., OneRestore, arXiv 2407.04621, section 3), with procedural depth,
+light, streaks and flakes, since the originals were never released.
 """
 
 import math
