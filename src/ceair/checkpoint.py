@@ -1,8 +1,6 @@
 """Weights on disk: safetensors with a JSON card beside them; strict in both directions, never pickle."""
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,25 +11,11 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from ceair.errors import ConfigError, WeightsError
+from ceair.files import write_atomically
 from ceair.models import PRESETS, UNet, build, preset
 
 BUNDLED = Path(__file__).parent / "weights"
 """Folder of the weights that come with the package, each with a JSON card of the same name beside it."""
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all: under a temporary name in its folder, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:

@@ -7,31 +7,45 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ceair.checkpoint import save_tensors, write_atomically
+from ceair.checkpoint import save_tensors
 from ceair.config import dump
 from ceair.data.mixture import Batch
-from ceair.metrics import psnr
+from ceair.data.pairs import Sample
+from ceair.evaluate import evaluate
+from ceair.files import write_atomically
+from ceair.models import UNet
+from ceair.restore import Restorer
 from ceair.train.settings import TrainSettings
 from ceair.train.state import Clock
 
 
-@torch.no_grad()
-def validate(network: nn.Module, batches: Mapping[str, Batch]) -> tuple[dict[str, float], dict[str, Tensor]]:
+def validate(network: UNet, batches: Mapping[str, Batch]) -> tuple[dict[str, float], dict[str, Tensor]]:
     """Mean PSNR (dB) of each kind of held-out sample, and one picture of each: degraded, restored, clean."""
-    scores, pictures = {}, {}
-    for label, batch in batches.items():
-        pairs = list(zip(batch.degraded.split(1), batch.clean.split(1), strict=True))
-        restored = [network(degraded).clamp(0, 1) for degraded, _ in pairs]
-        values = [psnr(_array(image), _array(clean)) for image, (_, clean) in zip(restored, pairs, strict=True)]
-        scores[label] = sum(values) / len(values)
-        pictures[label] = torch.cat((batch.degraded[0], restored[0][0], batch.clean[0]), dim=-1).cpu()
-    return scores, pictures
+    kinds = {label: _validate_kind(network, label, batch) for label, batch in batches.items()}
+    return {label: kind[0] for label, kind in kinds.items()}, {label: kind[1] for label, kind in kinds.items()}
 
 
-def _array(image: Tensor):  # type: ignore[no-untyped-def]
-    return image[0].permute(1, 2, 0).cpu().numpy()
+def _validate_kind(network: UNet, label: str, batch: Batch) -> tuple[float, Tensor]:
+    restorer = Restorer(network, str(batch.clean.device))
+    restored: list[Tensor] = []
+
+    def restore(degraded: Tensor) -> Tensor:
+        restored.append(restorer.restore_tensor(degraded))
+        return restored[-1]
+
+    results = list(evaluate(_samples(label, batch), restore, crop=1, ssim=False))
+    picture = torch.cat((batch.degraded[0].cpu(), restored[0][0], batch.clean[0].cpu()), dim=-1)
+    return sum(result.score.psnr for result in results) / len(results), picture
+
+
+def _samples(label: str, batch: Batch) -> list[Sample]:
+    """The images of a batch, whose values are those of 8-bit files, as evaluation reads them from files."""
+    degraded, clean = (
+        (images * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy() for images in (batch.degraded, batch.clean)
+    )
+    return [Sample(f"{label} {index}", *pair) for index, pair in enumerate(zip(degraded, clean, strict=True))]
 
 
 class Reporter:
@@ -39,7 +53,8 @@ class Reporter:
 
     def __init__(self, settings: TrainSettings, active: bool) -> None:
         self.settings, self.active = settings, active
-        self._loss, self._images, self._since = 0.0, 0, time.monotonic()
+        self._loss: float | Tensor = 0.0
+        self._images, self._since = 0, time.monotonic()
         if active:
             from torch.utils.tensorboard import SummaryWriter
 
