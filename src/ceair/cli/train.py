@@ -15,8 +15,15 @@ def train(
 ) -> None:
     """Train a network, or resume where a run of the same output folder stopped."""
     from ceair.config import load
-    from ceair.train.loop import train as run
+    from ceair.errors import CeairError
     from ceair.train.settings import TrainSettings
+
+    try:
+        import torch.utils.tensorboard  # noqa: F401
+
+        from ceair.train.loop import train as run
+    except ImportError as error:
+        raise CeairError(f"training needs more packages: `pip install 'ceair[train]'` ({error})") from error
 
     keep_large_blocks()
     weights = run(load(TrainSettings, config, overrides or []))
