@@ -1,0 +1,26 @@
+PYTHON ?= python
+
+.PHONY: check fmt lint test bench docs
+
+check: lint test  ## everything that must pass before a commit lands
+
+fmt:  ## format the code and sort the imports
+	$(PYTHON) -m ruff check --fix src tests benchmarks scripts
+	$(PYTHON) -m ruff format src tests benchmarks scripts
+
+lint:  ## style, types, layers
+	$(PYTHON) -m ruff check src tests benchmarks scripts
+	$(PYTHON) -m ruff format --check src tests benchmarks scripts
+	$(PYTHON) -m mypy
+	lint-imports
+
+test:  ## the tests, on two processes
+	$(PYTHON) -m pytest
+
+bench:  ## the figures of docs/benchmarks; quiet machine wanted
+	$(PYTHON) benchmarks/cea_overhead.py
+	$(PYTHON) benchmarks/data_pipeline.py
+
+docs:  ## the pictures of docs/, drawn by scripts
+	$(PYTHON) scripts/degradation_sheet.py --out docs/pictures/degradations.jpg
+	$(PYTHON) scripts/before_after.py --before examples --after restored --out docs/pictures/before_after.jpg
