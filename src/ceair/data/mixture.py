@@ -96,7 +96,7 @@ class Mixture:
         }
 
     def ingredient(self, group: int) -> Ingredient:
-        """The ingredient of a group, numbered since the first step; shares are met closely over any stretch of groups."""
+        """The ingredient of a group, numbered since the first step; any stretch of groups meets the shares closely."""
         place = (_unit(self.seed) + group * _GOLDEN) % 1.0
         index = int(torch.searchsorted(self._edges, place, right=True))
         return self.ingredients[min(index, len(self.ingredients) - 1)]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -15,9 +15,11 @@ from ceair.errors import DataError
 from ceair.image import list_images, read_rgb
 
 Photo = UInt8[Tensor, "3 h w"]
+Crop = UInt8[Tensor, "3 p p"]
 Reader = Callable[[int], tuple[Photo, Photo]]
 
 
+@runtime_checkable
 class Source(Protocol):
     """Something that crops patches: pairs of the same place in a degraded and a clean photo, as 8-bit RGB.
 
@@ -42,9 +44,7 @@ class PhotoSource:
         DataError: the folder is missing or empty, or everything in it is held out.
     """
 
-    def __init__(
-        self, folder: Path, held_out: Collection[str] = (), in_memory: bool = True, cache: int = 64
-    ) -> None:
+    def __init__(self, folder: Path, held_out: Collection[str] = (), in_memory: bool = True, cache: int = 64) -> None:
         self.paths = _without(list_images(folder), held_out, folder)
         self._pool = ThreadPoolExecutor(max_workers=4)
 
@@ -65,9 +65,7 @@ class PairedFolder:
         DataError: a folder is missing, a file has no partner, or everything is held out.
     """
 
-    def __init__(
-        self, folder: Path, held_out: Collection[str] = (), in_memory: bool = True, cache: int = 64
-    ) -> None:
+    def __init__(self, folder: Path, held_out: Collection[str] = (), in_memory: bool = True, cache: int = 64) -> None:
         self.pairs = pair_up(folder / "input", folder / "target", held_out)
         self._pool = ThreadPoolExecutor(max_workers=4)
 
@@ -128,7 +126,7 @@ def _draw(
     return torch.stack(degraded), torch.stack(clean)
 
 
-def _crop(pair: tuple[Photo, Photo], patch: int, place: Sequence[float], turn: int) -> tuple[Photo, Photo]:
+def _crop(pair: tuple[Photo, Photo], patch: int, place: Sequence[float], turn: int) -> tuple[Crop, Crop]:
     """The same crop of both photos, under one of the 8 symmetries of the square; small photos are mirrored out."""
     both = torch.stack(pair)
     height, width = both.shape[-2:]

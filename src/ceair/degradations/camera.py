@@ -68,7 +68,7 @@ def motion_blur(image: Images, severity: Severity, generator: Generator) -> Imag
 
 
 def jpeg(image: Images, severity: Severity, generator: Generator) -> Images:
-    """What a JPEG file keeps: quality 90 (severity just above 0) down to 10 (severity 1), colours at half resolution."""
+    """What a JPEG file keeps: quality 90 (severity near 0) down to 10 (severity 1), colours at half resolution."""
     del generator  # nothing is random here either
     if severity.shape[-1] == 1 and severity.shape[-2] == 1:
         severity = severity.expand(-1, -1, *image.shape[-2:])

@@ -17,7 +17,8 @@ _QUINTIC = (3.4445, -4.7750, 2.0315)
 def orthogonalise(matrices: Float[Tensor, "n rows columns"], steps: int = 5) -> Float[Tensor, "n rows columns"]:
     """The nearest semi-orthogonal matrices, roughly: all singular values become about 1 (0.7 to 1.2).
 
-    Source: Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024), a quintic Newton-Schulz iteration.
+    Source: Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024), a quintic Newton-Schulz
+    iteration.
     """
     a, b, c = _QUINTIC
     flip = matrices.shape[1] > matrices.shape[2]
@@ -36,7 +37,8 @@ class Muon(torch.optim.Optimizer):
 
     Each update has about the root mean square of an AdamW update, so both take the same learning rate.
 
-    Source: Jordan et al., as above; the scale 0.2 sqrt(max(rows, columns)) is of Liu et al. (arXiv 2502.16982, section 2.2).
+    Source: Jordan et al., as above; the scale 0.2 sqrt(max(rows, columns)) is of Liu et al. (arXiv 2502.16982,
+    section 2.2).
     Differs: `torch.optim.Muon` takes 2-D weights only and works through them one by one; here those of one shape are
     worked on together.
     """
@@ -74,9 +76,7 @@ class Muon(torch.optim.Optimizer):
 
 def make_optimizers(network: nn.Module, settings: OptimSettings) -> list[torch.optim.Optimizer]:
     """The optimisers of a network: Muon for the weights of its linear maps and convolutions and AdamW for the rest."""
-    matrices = [
-        module.weight for module in network.modules() if isinstance(module, nn.Linear | nn.Conv2d)
-    ]
+    matrices = [module.weight for module in network.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
     chosen = {id(weight) for weight in matrices} if settings.kind == "muon" else set()
     rest = [parameter for parameter in network.parameters() if id(parameter) not in chosen]
     betas = (settings.betas[0], settings.betas[1])

@@ -1,0 +1,257 @@
+"""Training batches are a function of the seed and the step, whoever draws them."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Generator, Tensor
+
+from ceair.data.mixture import Batch, Ingredient, Mixture, draw_severities
+from ceair.data.sources import PairedFolder, PhotoSource, pair_up
+from ceair.errors import ConfigError, DataError
+
+CPU = torch.device("cpu")
+
+
+def write(path: Path, height: int = 40, width: int = 48, value: int | None = None) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draw = np.random.default_rng(len(path.name) + sum(path.name.encode()))
+    pixels = draw.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    Image.fromarray(pixels if value is None else np.full_like(pixels, value)).save(path)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    for index in range(5):
+        write(tmp_path / "photos" / f"p{index}.png", 40 + index, 50 - index)
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    for index in range(3):
+        write(tmp_path / "pairs" / "input" / f"q{index}.png", value=10 * index)
+        write(tmp_path / "pairs" / "target" / f"q{index}.png", value=10 * index + 100)
+    return tmp_path / "pairs"
+
+
+@pytest.fixture
+def mixture(photos: Path, pairs: Path) -> Mixture:
+    ingredients = (
+        Ingredient("photos", 3, {"noise": (0.1, 0.9), "haze": (0.2, 0.4)}, pick=1, uneven=0.5),
+        Ingredient("pairs", 2),
+        Ingredient("photos", 1, name="clean"),
+    )
+    sources = {"photos": PhotoSource(photos), "pairs": PairedFolder(pairs)}
+    return Mixture(sources, ingredients, seed=4, group_size=2)
+
+
+def same(one: Batch, other: Batch) -> bool:
+    return torch.equal(one.degraded, other.degraded) and torch.equal(one.clean, other.clean)
+
+
+def test_the_same_step_gives_the_same_batch_and_another_step_another(mixture: Mixture) -> None:
+    first = mixture.batch(7, range(4), 4, 24, CPU)
+    mixture.batch(3, range(4), 4, 24, CPU)
+    assert same(mixture.batch(7, range(4), 4, 24, CPU), first)
+    assert not same(mixture.batch(8, range(4), 4, 24, CPU), first)
+
+
+def test_the_global_generator_is_neither_used_nor_moved(mixture: Mixture) -> None:
+    torch.manual_seed(1)
+    first, state = mixture.batch(7, range(4), 4, 24, CPU), torch.get_rng_state()
+    torch.manual_seed(1)
+    assert torch.equal(state, torch.get_rng_state())
+    torch.manual_seed(2)
+    assert same(mixture.batch(7, range(4), 4, 24, CPU), first)
+
+
+def test_another_seed_gives_another_batch(mixture: Mixture) -> None:
+    other = Mixture(mixture.sources, mixture.ingredients, seed=5, group_size=2)
+    assert not same(mixture.batch(7, range(4), 4, 24, CPU), other.batch(7, range(4), 4, 24, CPU))
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+def test_groups_do_not_depend_on_how_processes_share_them(mixture: Mixture, processes: int) -> None:
+    whole, share = mixture.batch(2, range(4), 4, 24, CPU), 4 // processes
+    parts = [mixture.batch(2, range(r * share, (r + 1) * share), 4, 24, CPU) for r in range(processes)]
+    joined = Batch(torch.cat([p.degraded for p in parts]), torch.cat([p.clean for p in parts]))
+    assert same(joined, whole)
+
+
+def test_batches_are_8_bit_images_in_0_to_1_of_the_size_asked_for(mixture: Mixture) -> None:
+    batch = mixture.batch(0, range(6), 6, 20, CPU)
+    for images in (batch.degraded, batch.clean):
+        assert images.shape == (12, 3, 20, 20)
+        assert images.min() >= 0
+        assert images.max() <= 1
+        torch.testing.assert_close(images * 255, (images * 255).round(), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_shares_are_met_over_any_stretch_of_groups(mixture: Mixture, seed: int) -> None:
+    drawn = Mixture(mixture.sources, mixture.ingredients, seed, group_size=2)
+    for start in (0, 12345):
+        counts = Counter(drawn.ingredient(group).label for group in range(start, start + 120))
+        for label, share in (("noise+haze", 60), ("pairs", 40), ("clean", 20)):
+            assert abs(counts[label] - share) <= 3, counts
+
+
+def test_an_ingredient_of_weight_0_is_never_drawn(mixture: Mixture) -> None:
+    ingredients = (Ingredient("photos", 0, name="never"), Ingredient("photos", 1), Ingredient("pairs", 0, name="not"))
+    drawn = Mixture(mixture.sources, ingredients, seed=0, group_size=1)
+    assert {drawn.ingredient(group).label for group in range(300)} == {"photos"}
+
+
+def test_clean_ingredients_stay_clean_and_real_pairs_stay_together(mixture: Mixture) -> None:
+    fixed = mixture.fixed(8, 16, CPU)
+    assert list(fixed) == ["noise+haze", "pairs", "clean"]
+    assert torch.equal(fixed["clean"].degraded, fixed["clean"].clean)
+    assert not torch.equal(fixed["noise+haze"].degraded, fixed["noise+haze"].clean)
+    difference = 255 * (fixed["pairs"].clean - fixed["pairs"].degraded)
+    torch.testing.assert_close(difference, torch.full((8, 3, 16, 16), 100.0), atol=1e-3, rtol=0)
+
+
+def test_fixed_samples_are_always_the_same(mixture: Mixture) -> None:
+    first = mixture.fixed(3, 16, CPU)
+    mixture.batch(1, range(2), 2, 16, CPU)
+    assert all(same(batch, first[label]) for label, batch in mixture.fixed(3, 16, CPU).items())
+
+
+@pytest.mark.parametrize("kind", [PhotoSource, PairedFolder])
+def test_held_out_stems_are_never_drawn(kind: type, photos: Path, pairs: Path) -> None:
+    folder, held_out = (photos, {"p1", "p3"}) if kind is PhotoSource else (pairs, {"q1"})
+    for file in [*photos.iterdir(), *pairs.rglob("*.png")]:
+        if file.stem in held_out:
+            write(file, value=255)
+    _, clean = kind(folder, held_out).draw(64, 16, Generator().manual_seed(0))
+    assert (clean == 255).flatten(1).all(1).sum() == 0
+    _, clean = kind(folder).draw(64, 16, Generator().manual_seed(0))
+    held_in = (clean == 255).flatten(1).all(1).sum()
+    assert held_in > 0, "without holding out they would be drawn"
+
+
+@pytest.mark.parametrize("kind", [PhotoSource, PairedFolder])
+def test_reading_as_needed_gives_what_reading_at_once_gives(kind: type, photos: Path, pairs: Path) -> None:
+    folder = photos if kind is PhotoSource else pairs
+    draws = [
+        source.draw(12, 16, Generator().manual_seed(3))
+        for source in (kind(folder), kind(folder, in_memory=False), kind(folder, in_memory=False, cache=1))
+    ]
+    for other in draws[1:]:
+        assert torch.equal(other[0], draws[0][0])
+        assert torch.equal(other[1], draws[0][1])
+
+
+def test_crops_are_turned_and_mirrored_in_all_8_ways(tmp_path: Path) -> None:
+    pixels = np.zeros((2, 2, 3), np.uint8)
+    pixels[0, 0], pixels[0, 1] = 50, 100
+    (tmp_path / "one").mkdir()
+    Image.fromarray(pixels).save(tmp_path / "one" / "a.png")
+    crops, _ = PhotoSource(tmp_path / "one").draw(200, 2, Generator().manual_seed(0))
+    assert len({tuple(crop[0].flatten().tolist()) for crop in crops}) == 8
+
+
+def test_crops_come_from_everywhere(tmp_path: Path) -> None:
+    ramp = np.repeat(np.arange(30, dtype=np.uint8)[None, :, None], 30, 0).repeat(3, 2)
+    (tmp_path / "one").mkdir()
+    Image.fromarray(ramp).save(tmp_path / "one" / "a.png")
+    crops, _ = PhotoSource(tmp_path / "one").draw(300, 8, Generator().manual_seed(0))
+    assert crops.min() == 0
+    assert crops.max() == 29
+
+
+def test_photos_smaller_than_the_patch_are_mirrored_out(tmp_path: Path) -> None:
+    write(tmp_path / "small" / "a.png", 5, 9)
+    crops, _ = PhotoSource(tmp_path / "small").draw(4, 24, Generator().manual_seed(0))
+    assert crops.shape == (4, 3, 24, 24)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 30), (30, 1)])
+def test_photos_of_one_pixels_width_are_refused_and_not_looped_on(size: tuple[int, int], tmp_path: Path) -> None:
+    write(tmp_path / "tiny" / "a.png", *size)
+    with pytest.raises(DataError, match="too small"):
+        PhotoSource(tmp_path / "tiny").draw(1, 24, Generator().manual_seed(0))
+
+
+def test_a_folder_that_is_missing_or_empty_or_held_out_is_named(tmp_path: Path, photos: Path) -> None:
+    with pytest.raises(DataError, match="nowhere"):
+        PhotoSource(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="empty"):
+        PhotoSource(tmp_path / "empty")
+    with pytest.raises(DataError, match="held out"):
+        PhotoSource(photos, {path.stem for path in photos.iterdir()})
+
+
+def test_a_photo_without_partner_is_named(pairs: Path) -> None:
+    write(pairs / "input" / "lonely.png")
+    with pytest.raises(DataError, match=r"lonely\.png has no partner"):
+        PairedFolder(pairs)
+    assert len(PairedFolder(pairs, {"lonely"}).pairs) == 3
+
+
+def test_a_pair_of_two_sizes_is_named(pairs: Path) -> None:
+    write(pairs / "target" / "q1.png", 30, 30)
+    with pytest.raises(DataError, match=r"q1\.png.*q1\.png differ in size"):
+        PairedFolder(pairs)
+
+
+def test_a_missing_half_of_the_pairs_is_named(tmp_path: Path, photos: Path) -> None:
+    with pytest.raises(DataError, match="target"):
+        pair_up(photos, tmp_path / "target")
+
+
+@pytest.mark.parametrize(
+    ("degrade", "message"),
+    [
+        ({"fog": (0.1, 0.2)}, "no degradation `fog`"),
+        ({"noise": (0.5, 0.2)}, "`noise` needs two severities"),
+        ({"noise": (0.5,)}, "`noise` needs two severities"),
+        ({"noise": (0.5, 1.2)}, "`noise` needs two severities"),
+    ],
+)
+def test_ingredients_refuse_what_they_cannot_do(degrade: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Ingredient("photos", 1.0, degrade)
+
+
+def test_mixtures_refuse_unknown_sources_and_senseless_weights(mixture: Mixture) -> None:
+    for ingredients, message in (
+        ([Ingredient("phots", 1.0)], r"no source `phots`; the sources are photos, pairs"),
+        ([Ingredient("photos", 0.0)], "weights"),
+        ([Ingredient("photos", 2.0), Ingredient("pairs", -1.0)], "weights"),
+        ([], "weights"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            Mixture(mixture.sources, ingredients, seed=0, group_size=1)
+
+
+def severities(ingredient: Ingredient, seed: int) -> dict[str, Tensor]:
+    return draw_severities(torch.zeros(4, 3, 12, 12), ingredient, Generator().manual_seed(seed))
+
+
+def test_severities_stay_in_their_ranges_and_differ_between_images() -> None:
+    drawn = severities(Ingredient("photos", 1, {"noise": (0.2, 0.4), "snow": (0.6, 0.6)}), 0)
+    assert drawn["noise"].shape == (4, 1, 1, 1)
+    assert 0.2 <= drawn["noise"].min() < drawn["noise"].max() <= 0.4
+    assert torch.equal(drawn["snow"], torch.full((4, 1, 1, 1), 0.6))
+
+
+def test_pick_chooses_that_many_and_each_in_turn() -> None:
+    ingredient = Ingredient("photos", 1, dict.fromkeys(("noise", "haze", "rain"), (0.1, 0.9)), pick=2)
+    chosen = Counter(name for seed in range(60) for name in severities(ingredient, seed))
+    assert all(len(severities(ingredient, seed)) == 2 for seed in range(5))
+    assert set(chosen) == {"noise", "haze", "rain"}
+    assert min(chosen.values()) > 25
+
+
+def test_uneven_is_the_share_of_groups_whose_severity_is_a_map() -> None:
+    for uneven, least, most in ((0.0, 0, 0), (0.5, 15, 45), (1.0, 60, 60)):
+        ingredient = Ingredient("photos", 1, {"noise": (0.5, 0.9)}, uneven=uneven)
+        maps = [severities(ingredient, seed)["noise"] for seed in range(60)]
+        assert least <= sum(drawn.shape[-1] == 12 for drawn in maps) <= most
+        assert all(0 <= drawn.min() and drawn.max() <= 0.9001 for drawn in maps)
