@@ -61,7 +61,7 @@ class Restorer:
         self.device = find_device(device)
         self.network = network.to(self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.budget = budget
-        self.tile = -(-tile // network.size_multiple) * network.size_multiple
+        self.tile = max(2, -(-tile // network.size_multiple)) * network.size_multiple
         self.overlap = overlap
         if not 0 <= 2 * overlap < tile:
             raise CeairError(f"tiles of {tile} pixels must be larger than twice their overlap, {overlap}")
