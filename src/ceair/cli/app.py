@@ -10,8 +10,9 @@ import typer
 from ceair.cli.cost import cost
 from ceair.cli.evaluate import evaluate
 from ceair.cli.models import models
+from ceair.cli.restore import restore
 from ceair.cli.train import train
-from ceair.errors import CeairError
+from ceair.errors import CeairError, ConfigError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,17 +28,18 @@ def _ceair() -> None:
     """All-in-one image restoration: noise, rain, haze, snow, low light and blur, one network, no labels, no prompts."""
 
 
-for command in (train, evaluate, cost, models):
+for command in (restore, train, evaluate, cost, models):
     app.command()(command)
 
 
 def main() -> None:
-    """Run the command line: errors that ceair raises on purpose end in one line and exit code 1, Ctrl-C in 130."""
+    """Run the command line: errors that ceair raises on purpose end in one line and exit code 1 (2 for what the user
+    wrote in a configuration), Ctrl-C in 130."""
     try:
         app()
     except CeairError as error:
         print(f"ceair: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, ConfigError) else 1)
     except KeyboardInterrupt:
         print("ceair: interrupted", file=sys.stderr)
         sys.exit(130)

@@ -1,0 +1,113 @@
+"""Which files a command reads and where it writes what it makes of them; everything is settled before any work."""
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import typer
+
+
+class Job(NamedTuple):
+    """One file to read, and the file to write."""
+
+    source: Path
+    target: Path
+
+
+class Plan(NamedTuple):
+    """All jobs of a command, and whether their targets lie in a folder or the only target was named itself."""
+
+    jobs: list[Job]
+    into_folder: bool
+
+
+class _Found(NamedTuple):
+    source: Path
+    name: Path  # where below the output folder its result goes
+
+
+def plan(
+    inputs: Sequence[str], output: str, suffix: str = "", recursive: bool = False, overwrite: bool = False
+) -> Plan:
+    """The files that `inputs` name (files, folders, globs), each with its target.
+
+    `output` is a folder if it ends with a slash, exists as one, or if there is more than one input; otherwise a file.
+
+    Raises:
+        typer.BadParameter: nothing matches, two inputs have the same target, a target would replace an input, or the
+            output cannot be what it has to be.
+    """
+    found = _find(inputs, recursive, Path(output))
+    if not any(item.source.exists() for item in found):
+        raise typer.BadParameter(f"no image matches {' '.join(inputs)}")
+    target = Path(output)
+    several = len(inputs) > 1 or len(found) > 1 or Path(inputs[0]).is_dir()
+    into_folder = several or output.endswith(("/", os.sep)) or target.is_dir()
+    if into_folder:
+        if target.exists() and not target.is_dir():
+            raise typer.BadParameter(f"{output} is a file; several images need a folder to go to")
+        named = (target / item.name for item in found)
+        targets = [path.with_name(f"{path.stem}{suffix}{path.suffix}") for path in named]
+    else:
+        _check_ending(target)
+        targets = [target]
+    jobs = [Job(item.source, path) for item, path in zip(found, targets, strict=True)]
+    _check_targets(jobs, into_folder, overwrite)
+    return Plan(jobs, into_folder)
+
+
+def _find(inputs: Sequence[str], recursive: bool, output: Path) -> list[_Found]:
+    found: dict[str, _Found] = {}
+    for name in inputs:
+        path = Path(name)
+        if path.is_dir():
+            items = [_Found(source, source.relative_to(path)) for source in _images(path, recursive, output)]
+        elif not path.exists() and glob.has_magic(name):
+            paths = map(Path, sorted(glob.glob(name, recursive=True)))  # noqa: PTH207 - Path.glob takes no absolute pattern
+            items = [_Found(source, Path(source.name)) for source in paths if _is_image(source)]
+        else:
+            items = [_Found(path, Path(path.name))]
+        for item in items:
+            # the same file named twice is restored once, but a link is a file of its own
+            found.setdefault(os.path.abspath(item.source), item)  # noqa: PTH100
+    return list(found.values())
+
+
+def _images(folder: Path, recursive: bool, output: Path) -> Iterator[Path]:
+    """The images of a folder without hidden ones, and without earlier results where those lie inside of it."""
+    results = output.resolve()
+    inside = results != folder.resolve() and results.is_relative_to(folder.resolve())
+    for path in sorted(folder.rglob("*") if recursive else folder.iterdir()):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and _is_image(path) and not (inside and path.resolve().is_relative_to(results)):
+            yield path
+
+
+def _is_image(path: Path) -> bool:
+    from ceair.image import EXTENSIONS
+
+    return path.suffix.lower() in EXTENSIONS and path.is_file()
+
+
+def _check_ending(target: Path) -> None:
+    from ceair.image import EXTENSIONS
+
+    if target.suffix.lower() not in EXTENSIONS:
+        endings = ", ".join(sorted(EXTENSIONS))
+        raise typer.BadParameter(f"{target} ends in none of {endings}; for a folder write {target}/")
+
+
+def _check_targets(jobs: Sequence[Job], into_folder: bool, overwrite: bool) -> None:
+    sources = {job.source.resolve(): job.source for job in jobs}
+    taken: dict[Path, Path] = {}
+    for source, target in jobs:
+        place = target.resolve()
+        if place in taken:
+            raise typer.BadParameter(f"{taken[place]} and {source} would both be written to {target}")
+        taken[place] = source
+        other = place in sources and sources[place] != source
+        if place in sources and (other or (into_folder and not overwrite)):
+            hint = "choose another folder or suffix" if other else "choose another folder, --suffix or --overwrite"
+            raise typer.BadParameter(f"the result of {source} would replace the input {sources[place]}; {hint}")
