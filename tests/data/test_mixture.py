@@ -254,4 +254,4 @@ def test_uneven_is_the_share_of_groups_whose_severity_is_a_map() -> None:
         ingredient = Ingredient("photos", 1, {"noise": (0.5, 0.9)}, uneven=uneven)
         maps = [severities(ingredient, seed)["noise"] for seed in range(60)]
         assert least <= sum(drawn.shape[-1] == 12 for drawn in maps) <= most
-        assert all(0 <= drawn.min() and drawn.max() <= 0.9001 for drawn in maps)
+        assert all(drawn.min() >= 0 and drawn.max() <= 0.9001 for drawn in maps)

@@ -27,4 +27,5 @@ def train(
 
     keep_large_blocks()
     weights = run(load(TrainSettings, config, overrides or []))
-    print(f"weights: {weights}", file=sys.stderr)
+    if weights is not None:  # the first process tells
+        print(f"weights: {weights}", file=sys.stderr)

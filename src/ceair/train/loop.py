@@ -3,10 +3,12 @@
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from types import FrameType
 
 import torch
@@ -14,7 +16,8 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from ceair.checkpoint import load_into, load_tensors
-from ceair.data.mixture import Batch, Mixture
+from ceair.data.mixture import Batch
+from ceair.errors import CeairError
 from ceair.losses import make_loss
 from ceair.models import build, preset
 from ceair.train.inputs import training_mixture, validation_batches
@@ -24,11 +27,15 @@ from ceair.train.settings import TrainSettings
 from ceair.train.state import Clock, load_state, save_state
 
 
-def train(settings: TrainSettings) -> Path:
-    """Train as the settings say, or go on from `output/state.safetensors`; returns the path of the EMA weights.
+def train(settings: TrainSettings) -> Path | None:
+    """Train as the settings say, or go on from `output/state.safetensors`.
+
+    Returns the path of the averaged weights, and None in all processes but the first.
 
     Raises:
         CeairError: the settings, the data or the weights to start from do not fit.
+        SystemExit: SIGINT or SIGTERM stopped the run, after its state was saved; the code is 128 + the signal's number,
+            as shells have it.
     """
     devices = settings.devices
     fabric = Fabric(
@@ -42,9 +49,12 @@ def train(settings: TrainSettings) -> Path:
     if devices.threads:
         torch.set_num_threads(devices.threads)
     run = Run(fabric, settings)
-    with _stop_on_signals() as stopped:
-        run.loop(stopped)
-    return run.weights_path
+    with _stop_on_signals(fabric.is_global_zero) as stopped:
+        signalled = run.loop(stopped)
+    # Only the first process tells: Fabric kills it when one that it started ends with another code than 0.
+    if signalled and fabric.is_global_zero:
+        raise SystemExit(128 + signalled)
+    return run.weights_path if fabric.is_global_zero else None
 
 
 class Run:
@@ -69,44 +79,49 @@ class Run:
         self.reporter = Reporter(settings, fabric.is_global_zero)
         self.validation = validation_batches(settings, fabric.device) if fabric.is_global_zero else {}
 
-    def loop(self, stopped: list[int]) -> None:
-        """Train until the budget is used up or `stopped` holds a signal, then save."""
+    def loop(self, stopped: list[int]) -> int:
+        """Train until the budget is used up or `stopped` holds a signal, then save; returns the signal or 0."""
         forward = torch.compile(self.network) if self.settings.devices.compile else self.network
         module = self.fabric.setup_module(forward)
         optimizers = self.fabric.setup_optimizers(*self.optimizers)
         optimizers = optimizers if isinstance(optimizers, tuple) else (optimizers,)
-        started = time.monotonic() - self.clock.seconds
+        stopwatch, signalled = Stopwatch(), 0
         saved = validated = self.clock.seconds
-        ended = self.progress >= 1
+        ended = self.progress() >= 1
         with ThreadPoolExecutor(1) as ahead:
-            upcoming = ahead.submit(self._batch, self.clock.step, self.progress)
+            upcoming = self._order(ahead, self.clock.step)
             while not ended:
+                stopwatch.start()
                 batch = upcoming.result()
-                upcoming = ahead.submit(self._batch, self.clock.step + 1, self.progress)
+                upcoming = self._order(ahead, self.clock.step + 1)
                 loss = self._step(module, optimizers, batch)
-                interrupted = self._agree(bool(stopped), time.monotonic() - started)
-                self.reporter.step(self.clock, self.progress, len(batch.clean), loss, self._lr)
-                ended = interrupted or self.progress >= 1
-                minutes = (self.clock.seconds - saved) / 60
-                if ended or minutes >= self.settings.checkpoint_minutes:
+                signalled = self._agree(max(stopped, default=0), stopwatch.stop())
+                self.reporter.step(self.clock, self.progress(), len(batch.clean), loss, self._lr)
+                ended = bool(signalled) or self.progress() >= 1
+                if ended or (self.clock.seconds - saved) / 60 >= self.settings.checkpoint_minutes:
                     self._save()
                     saved = self.clock.seconds
                 due = (self.clock.seconds - validated) / 60 >= self.settings.validation.every_minutes
-                if due or (ended and not interrupted):
+                if due or (ended and not signalled):
                     self._validate()
                     validated = self.clock.seconds
+        return signalled
 
-    @property
-    def progress(self) -> float:
-        """The share of the schedule that is over, in [0, 1]."""
+    def progress(self, step: int | None = None) -> float:
+        """The share of the schedule that is over, in [0, 1]: now, or by the same clock at another step."""
         budget = self.settings.train
-        steps = self.clock.step / budget.steps if budget.steps else 0.0
+        step = self.clock.step if step is None else step
+        steps = step / budget.steps if budget.steps else 0.0
         minutes = self.clock.seconds / 60 / budget.minutes if budget.minutes else 0.0
         return min(1.0, max(steps, minutes))
 
     @property
     def _lr(self) -> float:
-        return learning_rate(self.progress, self.settings.optim)
+        return learning_rate(self.progress(), self.settings.optim)
+
+    def _order(self, ahead: ThreadPoolExecutor, step: int) -> "Future[Batch]":
+        """Let the batch of a step be made; its stage is that of the step itself, so a resumed run draws the same."""
+        return ahead.submit(self._batch, step, self.progress(step))
 
     def _batch(self, step: int, progress: float) -> Batch:
         """This process's groups of the batch of a step."""
@@ -131,14 +146,19 @@ class Run:
         self.clock.step += 1
         return loss.detach()
 
-    def _agree(self, interrupted: bool, seconds: float) -> bool:
-        """Let all processes share one clock, and stop together when one of them was told to."""
-        shared = torch.tensor([float(interrupted), seconds], dtype=torch.float64, device=self.fabric.device)
+    def _agree(self, signalled: int, seconds: float) -> int:
+        """Let all processes share one clock and stop together when one was told to; returns the signal or 0."""
+        shared = torch.tensor([signalled, self.clock.seconds + seconds], dtype=torch.float64, device=self.fabric.device)
         shared = self.fabric.all_reduce(shared, reduce_op="max")
         self.clock.seconds = float(shared[1])
-        return bool(shared[0])
+        return int(shared[0])
 
     def _save(self) -> None:
+        if not all(weight.isfinite().all() for weight in self.network.parameters()):
+            raise CeairError(
+                f"the weights are not finite after step {self.clock.step}: training diverged; "
+                f"{self.state_path} is still the state before that; lower optim.lr or optim.clip"
+            )
         if self.fabric.is_global_zero:
             save_state(self.state_path, self.network, self.average, self.optimizers, self.clock)
             self.reporter.weights(self.weights_path, self.average.weights, self.clock)
@@ -152,8 +172,31 @@ class Run:
         self.fabric.barrier()
 
 
+class Stopwatch:
+    """Seconds of training in each step: what a step took, waiting for its batch included, saving and validation not.
+
+    A step counts as `most` times the median of the last ones at most: when a process was suspended, or its machine
+    slept, nothing was trained and the schedule must not run on.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic, most: float = 10.0) -> None:
+        self._now, self._most = now, most
+        self._recent: deque[float] = deque(maxlen=51)
+        self._started = 0.0
+
+    def start(self) -> None:
+        """A step begins."""
+        self._started = self._now()
+
+    def stop(self) -> float:
+        """The seconds that the step may count; the first few are not capped, since compilation happens in them."""
+        took = self._now() - self._started
+        self._recent.append(took)
+        return min(took, self._most * median(self._recent)) if len(self._recent) > 5 else took
+
+
 @contextmanager
-def _stop_on_signals() -> Iterator[list[int]]:
+def _stop_on_signals(tell: bool) -> Iterator[list[int]]:
     """A list that receives SIGINT and SIGTERM instead of their ending the process; a second SIGINT does end it."""
     received: list[int] = []
 
@@ -162,7 +205,8 @@ def _stop_on_signals() -> Iterator[list[int]]:
         if received and number == signal.SIGINT:
             raise KeyboardInterrupt
         received.append(number)
-        print("stopping: saving the state", file=sys.stderr)
+        if tell:
+            print("stopping: saving the state", file=sys.stderr)
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -54,7 +54,7 @@ class Reporter:
     def __init__(self, settings: TrainSettings, active: bool) -> None:
         self.settings, self.active = settings, active
         self._loss: float | Tensor = 0.0
-        self._images, self._since = 0, time.monotonic()
+        self._steps, self._images, self._since = 0, 0, time.monotonic()
         if active:
             from torch.utils.tensorboard import SummaryWriter
 
@@ -68,17 +68,17 @@ class Reporter:
         if not self.active:
             return
         every, devices = self.settings.log_every, self.settings.devices
-        self._loss = self._loss + loss
+        self._loss, self._steps = self._loss + loss, self._steps + 1
         self._images += images * devices.count * devices.nodes
         if clock.step % every:
             return
-        speed, value = self._images / (time.monotonic() - self._since), float(self._loss) / every
+        speed, value = self._images / (time.monotonic() - self._since), float(self._loss) / self._steps
         left = clock.seconds * (1 - progress) / max(progress, 1e-9) / 60
         line = f"step {clock.step}  {progress:6.1%}  loss {value:.5f}  lr {lr:.2e}  {speed:.1f} images/s"
         print(f"{line}  {left:.0f} min left", file=sys.stderr, flush=True)
         for name, number in (("loss", value), ("lr", lr), ("images_per_second", speed)):
             self._board.add_scalar(f"train/{name}", number, clock.step)
-        self._loss, self._images, self._since = 0.0, 0, time.monotonic()
+        self._loss, self._steps, self._images, self._since = 0.0, 0, 0, time.monotonic()
 
     def validation(self, clock: Clock, scores: Mapping[str, float], pictures: Mapping[str, Tensor]) -> None:
         """Print and keep validation scores and sample pictures."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ceair.checkpoint import load_into, load_tensors, save_tensors
 from ceair.errors import WeightsError
-from ceair.train.optim import MovingAverage
+from ceair.train.optim import MovingAverage, Muon
 
 
 @dataclass
@@ -42,18 +42,31 @@ def load_state(
     """
     tensors, metadata = load_tensors(path)
     load_into(network, _below(tensors, "weights/"), str(path))
-    for name, tensor in _below(tensors, "average/").items():
+    kept = _below(tensors, "average/")
+    if kept.keys() != average.weights.keys():
+        raise WeightsError(f"{path} lacks the moving average of the weights, or part of it")
+    for name, tensor in kept.items():
         average.weights[name].copy_(tensor)
     for index, optimizer in enumerate(optimizers):
         state: dict[int, dict[str, Tensor]] = {}
         for name, tensor in _below(tensors, f"optim/{index}/").items():
             key, moment = name.split("/")
             state.setdefault(int(key), {})[moment] = tensor
-        try:
-            optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
-        except (ValueError, KeyError) as error:
-            raise WeightsError(f"{path} is of a run with another optimiser; start anew or set it back") from error
+        if not _fits(state, optimizer):
+            raise WeightsError(f"{path} is of a run with another optimiser; start anew or set it back")
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
     return Clock(int(metadata["step"]), float(metadata["seconds"]))
+
+
+def _fits(state: dict[int, dict[str, Tensor]], optimizer: torch.optim.Optimizer) -> bool:
+    """Whether these are moments that such an optimiser keeps, for all of its weights."""
+    moments = {"momentum"} if isinstance(optimizer, Muon) else {"step", "exp_avg", "exp_avg_sq"}
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    return state.keys() == set(range(len(weights))) and all(
+        state[key].keys() == moments
+        and all(tensor.shape == weight.shape for name, tensor in state[key].items() if name != "step")
+        for key, weight in enumerate(weights)
+    )
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -1,0 +1,87 @@
+"""What `ceair train` says of configurations that it cannot use: one line, and the exit code of the command line."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from ceair.cli.app import main
+from ceair.config import load
+from ceair.errors import ConfigError
+from ceair.train.settings import TrainSettings
+
+
+def complain(
+    config: Path, words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> tuple[object, str]:
+    """The exit code and what was written to stderr."""
+    monkeypatch.setattr(sys, "argv", ["ceair", "train", str(config), *words])
+    monkeypatch.setattr("ceair.cli.train.keep_large_blocks", lambda: None)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("optm.lr=1", "unknown key `optm`; did you mean `optim`?"),
+        ("optim.learning_rate=1", "unknown key `optim.learning_rate`; did you mean `optim."),
+        ("optim.lr=fast", "`optim.lr` must be of type float, not 'fast'"),
+        ("preset=ceair-x", "there is no preset `ceair-x`; choose one of ceair-t"),
+        ("devices.precision=fp8", "`devices.precision` must be one of 32-true"),
+        ("data.sources.photos.kind=video", "`data.sources.photos.kind` must be one of photos, pairs"),
+        ("data.mixture=[{weight: 1, source: nowhere}]", "there is no source `nowhere`; the sources are photos"),
+        ("data.held_out=/nowhere/list.txt", "cannot read the list of held-out images"),
+        ("data.group_size=3", "a batch of 4 does not split into groups of 3"),
+        ("stages=[{until: 0.5, patch: 32, batch: 4}]", "stages must ascend"),
+        ("train.steps=null", "set train.steps or train.minutes"),
+        ("verbose", "`verbose` is no override"),
+    ],
+)
+def test_what_is_wrong_with_a_configuration_is_one_line_and_exit_code_2(
+    word: str,
+    message: str,
+    config: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    code, errors = complain(config, [f"output={tmp_path / 'out'}", word], monkeypatch, capsys)
+    lines = [line for line in errors.splitlines() if line.startswith("ceair: ")]
+    assert code == 2, errors
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert "Traceback" not in errors
+
+
+def test_other_failures_are_one_line_and_exit_code_1(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    words = [f"output={tmp_path / 'out'}", "data.root=/nowhere"]
+    code, errors = complain(config, words, monkeypatch, capsys)
+    assert code == 1
+    assert errors.splitlines()[-1] == "ceair: /nowhere/photos is no folder"
+
+
+def test_a_missing_file_is_exit_code_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    code, errors = complain(Path("/nowhere.yaml"), [], monkeypatch, capsys)
+    assert code == 2
+    assert "cannot read the configuration /nowhere.yaml" in errors
+
+
+def test_the_shipped_configurations_can_be_read() -> None:
+    paths = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+    assert paths
+    for path in paths:
+        load(TrainSettings, path)
+
+
+def test_stages_follow_the_schedule(config: Path) -> None:
+    settings = load(TrainSettings, config)
+    assert [settings.stage(share).patch for share in (0.0, 0.54, 0.55, 0.99, 1.0)] == [32, 32, 16, 16, 16]
+
+
+def test_a_batch_must_split_between_the_devices(config: Path) -> None:
+    with pytest.raises(ConfigError, match="does not split"):
+        load(TrainSettings, config, ["devices.count=3"])
