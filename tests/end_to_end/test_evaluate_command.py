@@ -150,10 +150,12 @@ def test_models_reads_the_card_beside_the_weights(  # type: ignore[no-untyped-de
     monkeypatch.setattr(checkpoint, "BUNDLED", tmp_path)
     _, out, _ = ceair("models", "--json")
     assert [(model["bundled"], model["scores"]) for model in json.loads(out)] == [(False, {})] * 3
-    (tmp_path / "ceair-t.json").write_text(json.dumps({"scores": {"CBSD68": {"noise 25": 31.0}}}))
+    (tmp_path / "ceair-t.json").write_text(
+        json.dumps({"scores": {"CBSD68": {"noise 25": {"images": 68, "psnr": 31.0}}}})
+    )
     (tmp_path / "ceair-t.safetensors").touch()
     _, out, _ = ceair("models")
-    assert "CBSD68 noise 25: 31.0" in out
+    assert "CBSD68 noise 25: images 68, psnr 31.0000\n" in out
     (tmp_path / "ceair-t.json").write_text("[")
     code, _, err = ceair("models")
     assert code == 1

@@ -49,10 +49,12 @@ def _scores(name: str) -> dict[str, Any]:
     return dict(scores)
 
 
-def _lines(scores: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:
-    """Scores that may be grouped, by data set for instance, as one line each."""
-    lines: list[tuple[str, Any]] = []
+def _lines(scores: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
+    """One line for each condition of each data set, with all of its numbers."""
+    lines, numbers = [], []
     for name, value in scores.items():
-        label = f"{above} {name}".strip()
-        lines += _lines(value, label) if isinstance(value, Mapping) else [(label, value)]
-    return lines
+        if isinstance(value, Mapping):
+            lines += _lines(value, f"{above} {name}".strip())
+        else:
+            numbers.append(f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}")
+    return [(above, ", ".join(numbers)), *lines] if numbers else lines
