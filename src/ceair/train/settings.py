@@ -68,12 +68,15 @@ class LossSettings:
 
 @dataclass(frozen=True)
 class DeviceSettings:
-    """Passed to Lightning Fabric; `threads` are CPU threads of each process."""
+    """Passed to Lightning Fabric; `threads` are CPU threads of each process.
+
+    There is no float16: its gradient scaler serves one optimiser, and clipping would see scaled gradients.
+    """
 
     accelerator: str = "auto"
     count: int = 1
     nodes: int = 1
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
     threads: int | None = None
     compile: bool = False
 
