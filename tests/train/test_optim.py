@@ -71,6 +71,20 @@ def test_the_first_step_is_the_orthogonalised_gradient_scaled(generator) -> None
     torch.testing.assert_close(weight.detach().flatten(1), -0.01 * 0.2 * 12**0.5 * direction, atol=1e-6, rtol=1e-3)
 
 
+def test_later_steps_follow_nesterovs_momentum(generator) -> None:
+    gradients = torch.randn(3, 6, 9, generator=generator)
+    weight, momentum, expected = nn.Parameter(torch.zeros(6, 9)), torch.zeros(6, 9), torch.zeros(6, 9)
+    optimizer = muon([weight], lr=0.01, momentum=0.9)
+    for gradient in gradients:
+        weight.grad = gradient.clone()
+        optimizer.step()
+        momentum = 0.9 * momentum + 0.1 * gradient
+        direction = orthogonalise((0.1 * gradient + 0.9 * momentum)[None])[0]
+        expected = expected - 0.01 * 0.2 * 9**0.5 * direction
+        assert torch.equal(weight.grad, gradient), "the gradient is left alone"
+    torch.testing.assert_close(weight.detach(), expected, atol=1e-6, rtol=1e-3)
+
+
 def test_a_step_has_about_the_root_mean_square_of_an_adamw_step(generator) -> None:
     for shape in ((64, 64), (16, 144), (144, 16)):
         weight = nn.Parameter(torch.zeros(shape))
