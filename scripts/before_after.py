@@ -1,7 +1,7 @@
 """Draw the README's picture: each degraded photo above its restored one.
 
-    ceair restore examples/*.jpg -o restored/
-    python scripts/before_after.py --before examples --after restored --out docs/pictures/before_after.jpg
+ceair restore examples/*.jpg -o restored/
+python scripts/before_after.py --before examples --after restored --out docs/pictures/before_after.jpg
 """
 
 import argparse

@@ -2,7 +2,8 @@
 
     python scripts/make_examples.py --out examples
 
-Their terms: `astronaut` is NASA's, public domain; `chelsea` (Stefan van der Walt), `coffee` (Rachel Michetti) and `rocket` (SpaceX) are CC0.
+Their terms: `astronaut` is NASA's, public domain; `chelsea` (Stefan van der Walt), `coffee` (Rachel Michetti) and
+`rocket` (SpaceX) are CC0.
 """
 
 import argparse

@@ -37,9 +37,9 @@ def read_metadata(image: Image.Image) -> Metadata:
 
 def turn(samples: Plane, orientation: int) -> Plane:
     """Samples `h w ...` turned upright from one of the eight orientations of EXIF."""
-    samples = samples.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else samples
-    samples = samples[::-1] if orientation in (3, 4, 7, 8) else samples
-    return samples[:, ::-1] if orientation in (2, 3, 6, 7) else samples
+    turned: Plane = samples.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else samples
+    turned = np.flip(turned, 0) if orientation in (3, 4, 7, 8) else turned
+    return np.flip(turned, 1) if orientation in (2, 3, 6, 7) else turned
 
 
 def _exif(image: Image.Image) -> tuple[int, bytes | None]:

@@ -135,7 +135,7 @@ class Restorer:
 
     def _run(self, degraded: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
         degraded = degraded.to(self.device, torch.float32, memory_format=torch.channels_last)
-        return self.network(degraded).clamp(0, 1)  # type: ignore[no-any-return]
+        return self.network(degraded).clamp(0, 1)
 
     def _run_in_tiles(
         self, degraded: Float[Tensor, "b 3 h w"], tell: Callable[[float], None]

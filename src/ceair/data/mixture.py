@@ -52,6 +52,8 @@ class Ingredient:
                 raise ConfigError(f"there is no degradation `{name}`; choose from {', '.join(DEGRADATIONS)}")
             if len(bounds) != 2 or not 0 <= bounds[0] <= bounds[1] <= 1:
                 raise ConfigError(f"`{name}` needs two severities in [0, 1], the lower first, not {list(bounds)}")
+        if not 0 <= self.pick <= len(self.degrade) or not 0 <= self.uneven <= 1:
+            raise ConfigError(f"`{self.label}`: pick must be 0 to {len(self.degrade)} and uneven in [0, 1]")
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Mixture:
     """Draws batches of `groups * group_size` patches from weighted ingredients.
 
     Raises:
-        ConfigError: an ingredient names a source that does not exist, or no weight is positive.
+        ConfigError: an ingredient names a source that does not exist, two have one label, or no weight is positive.
     """
 
     def __init__(
@@ -75,6 +77,10 @@ class Mixture:
         for ingredient in ingredients:
             if ingredient.source not in sources:
                 raise ConfigError(f"there is no source `{ingredient.source}`; the sources are {', '.join(sources)}")
+        labels = [ingredient.label for ingredient in ingredients]
+        for label in labels:
+            if labels.count(label) > 1:
+                raise ConfigError(f"two ingredients of the mixture are called `{label}`; give them names of their own")
         total = sum(ingredient.weight for ingredient in ingredients)
         if total <= 0 or min(ingredient.weight for ingredient in ingredients) < 0:
             raise ConfigError("the weights of the mixture must not be negative and one must be positive")
@@ -84,14 +90,16 @@ class Mixture:
 
     def batch(self, step: int, groups: Sequence[int], total_groups: int, patch: int, device: torch.device) -> Batch:
         """The given groups, of `total_groups`, of the batch of a step; patches are made on `device`."""
-        numbers = [step * total_groups + group for group in groups]
-        parts = [self._make(self.ingredient(number), number, self.group_size, patch, device) for number in numbers]
+        parts = []
+        for group in groups:
+            ingredient, seed = self.ingredient(step * total_groups + group), _number(self.seed, step, group)
+            parts.append(self._make(ingredient, seed, self.group_size, patch, device))
         return Batch(torch.cat([part.degraded for part in parts]), torch.cat([part.clean for part in parts]))
 
     def fixed(self, count: int, patch: int, device: torch.device) -> dict[str, Batch]:
         """`count` samples of every ingredient, by its label; always the same ones, for validation."""
         return {
-            ingredient.label: self._make(ingredient, index, count, patch, device)
+            ingredient.label: self._make(ingredient, _number(self.seed, index), count, patch, device)
             for index, ingredient in enumerate(self.ingredients)
         }
 
@@ -101,8 +109,7 @@ class Mixture:
         index = int(torch.searchsorted(self._edges, place, right=True))
         return self.ingredients[min(index, len(self.ingredients) - 1)]
 
-    def _make(self, ingredient: Ingredient, number: int, count: int, patch: int, device: torch.device) -> Batch:
-        seed = _number(self.seed, number)
+    def _make(self, ingredient: Ingredient, seed: int, count: int, patch: int, device: torch.device) -> Batch:
         crops = self.sources[ingredient.source].draw(count, patch, Generator().manual_seed(seed))
         degraded, clean = (_to_unit(crop, device) for crop in crops)
         if ingredient.degrade:

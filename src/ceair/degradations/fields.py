@@ -1,6 +1,7 @@
 """Random fields and kernels that several degradations are made of; all batched, all drawn from a given generator."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -45,7 +46,7 @@ def severity_map(image: Float[Tensor, "b c h w"], generator: Generator) -> Float
 
 
 def streak_kernel(
-    size: tuple[int, int],
+    size: Sequence[int],
     length: Float[Tensor, "b 1 1 1"],
     width: Float[Tensor, "b 1 1 1"],
     angle: Float[Tensor, "b 1 1 1"],
@@ -81,7 +82,7 @@ def box_blur(image: Float[Tensor, "b c h w"], reach: int) -> Float[Tensor, "b c 
     return F.avg_pool2d(image, 2 * reach + 1, stride=1, padding=reach, count_include_pad=False)
 
 
-def _grid(size: tuple[int, int] | torch.Size, device: torch.device) -> tuple[Tensor, Tensor]:
+def _grid(size: Sequence[int], device: torch.device) -> tuple[Tensor, Tensor]:
     """Row and column offsets, in pixels, from the centre pixel of a plane."""
     height, width = size
     rows = torch.arange(height, device=device, dtype=torch.float32) - height // 2

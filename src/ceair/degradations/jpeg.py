@@ -59,7 +59,8 @@ def _quantise(
     percent = torch.where(scale < 50, 5000 / scale, 200 - 2 * scale)
     steps = ((torch.tensor(table, device=plane.device) * percent + 50) / 100).floor().clamp(1, 255)
     dct = _dct_matrix(plane.device).to(plane.dtype)
-    blocks = plane.unflatten(-2, (-1, 8)).unflatten(-1, (-1, 8)).transpose(-3, -2)
+    height, width = plane.shape[-2:]
+    blocks = plane.reshape(*plane.shape[:2], height // 8, 8, width // 8, 8).transpose(-3, -2)
     levels = (dct @ blocks @ dct.T / steps).round()
     decoded = dct.T @ (levels * steps) @ dct
     return decoded.transpose(-3, -2).flatten(-4, -3).flatten(-2, -1)

@@ -68,7 +68,7 @@ class Run:
         self.network: nn.Module = build(preset(settings.preset).network)
         if settings.init_from and not self.state_path.is_file():
             load_into(self.network, load_tensors(settings.init_from)[0], str(settings.init_from))
-        self.network.to(device=fabric.device, memory_format=torch.channels_last)
+        self.network.to(device=fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = MovingAverage(self.network, settings.optim.ema)
         self.optimizers = make_optimizers(self.network, settings.optim)
         self.clock = Clock()
