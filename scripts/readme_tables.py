@@ -1,0 +1,68 @@
+"""Write the README's tables from the card of the bundled weights and from the presets, or check that they are up to date.
+
+    python scripts/readme_tables.py            # writes
+    python scripts/readme_tables.py --check    # exits 1 if something would change
+"""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from ceair.checkpoint import BUNDLED
+from ceair.cost import count
+from ceair.models import PRESETS
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def main() -> None:
+    """Replace what stands between the markers of each table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    before = README.read_text(encoding="utf-8")
+    after = _insert(_insert(before, "results", results()), "cost", costs())
+    if check:
+        if before != after:
+            sys.exit("the tables of README.md are out of date; run python scripts/readme_tables.py")
+        return
+    README.write_text(after, encoding="utf-8")
+
+
+def results() -> str:
+    """The scores of the card of ceair-t, a row for each condition of each set."""
+    card = json.loads((BUNDLED / "ceair-t.json").read_text(encoding="utf-8"))
+    rows = ["| set | images | input PSNR | PSNR | SSIM 7x7 | SSIM Gaussian |", "|---|---|---|---|---|---|"]
+    for name, conditions in card["scores"].items():
+        for condition, score in conditions.items():
+            title = name if condition == "pairs" else f"{name}, {condition}"
+            rows.append(f"| {title} | {score['images']} | {_row(score)} |")
+    return "\n".join(rows)
+
+
+def costs() -> str:
+    """Parameters and multiply-adds of each preset, and CEA's share of them."""
+    rows = ["| preset | parameters | multiply-adds | CEA's share of both | for |", "|---|---|---|---|---|"]
+    for preset in PRESETS.values():
+        cost = count(preset.network, 224, 224)
+        shares = f"{cost.cea_parameters / cost.parameters:.1%}, {cost.cea_multiply_adds / cost.multiply_adds:.1%}"
+        sizes = f"{cost.parameters / 1e6:.2f} M | {cost.multiply_adds / 1e9:.2f} G"
+        rows.append(f"| `{preset.name}` | {sizes} | {shares} | {preset.purpose} |")
+    return "\n".join(rows)
+
+
+def _row(score: dict[str, Any]) -> str:
+    numbers = [(score["input_psnr"], 2), (score["psnr"], 2), (score["ssim_uniform"], 4), (score["ssim_gaussian"], 4)]
+    return " | ".join("-" if number is None else f"{number:.{decimals}f}" for number, decimals in numbers)
+
+
+def _insert(text: str, name: str, table: str) -> str:
+    pattern = rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end -->)"
+    return re.sub(pattern, lambda match: f"{match[1]}{table}\n{match[2]}", text, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""What the README shows exists: its commands, options, files, and the two commands that everything starts with."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from ceair.cli.app import app
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CODE = "\n".join(re.findall(r"```\w*\n(.*?)```", README, flags=re.DOTALL))
+COMMANDS = [match.rstrip() for match in re.findall(r"(?:^|&& )(ceair [^#&\n]+)", CODE, flags=re.MULTILINE)]
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_each_command_and_its_options_exist(line: str) -> None:
+    _, name, *words = shlex.split(line)
+    command = get_command(app).commands[name]  # type: ignore[attr-defined]
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word.partition("=")[0] for word in words if word.startswith("-")} <= known
+
+
+@pytest.mark.parametrize(
+    "path", re.findall(r"\]\(([^):]+)\)", README) + re.findall(r"^\| `([^`]+)`", README, flags=re.M)
+)
+def test_each_file_named_exists(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+def test_the_two_commands_are_there_and_ci_runs_the_second() -> None:
+    assert "pip install '.[cpu]' && ceair restore examples/*.jpg -o restored/" in CODE
+    assert "pip install -e '.[dev]' && make test" in CODE
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "-e '.[dev]'" in script
+    assert "\nmake test\n" in script
+
+
+def test_the_tables_are_those_of_the_card_and_of_the_code() -> None:
+    script = [sys.executable, str(ROOT / "scripts" / "readme_tables.py"), "--check"]
+    done = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
