@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from ceair.data.benchmarks import Layout, Pairing, TestSet, TrainingSet
+from ceair.data.sets import Layout, Pairing, TestSet, TrainingSet
 from ceair.errors import ConfigError, DataError
 from ceair.image import list_images
 
