@@ -8,6 +8,7 @@ import sys
 import typer
 
 from ceair.cli.cost import cost
+from ceair.cli.degrade import degrade
 from ceair.cli.evaluate import evaluate
 from ceair.cli.models import models
 from ceair.cli.restore import restore
@@ -28,7 +29,7 @@ def _ceair() -> None:
     """All-in-one image restoration: noise, rain, haze, snow, low light and blur, one network, no labels, no prompts."""
 
 
-for command in (restore, train, evaluate, cost, models):
+for command in (restore, degrade, train, evaluate, cost, models):
     app.command()(command)
 
 

@@ -29,11 +29,17 @@ class _Found(NamedTuple):
 
 
 def plan(
-    inputs: Sequence[str], output: str, suffix: str = "", recursive: bool = False, overwrite: bool = False
+    inputs: Sequence[str],
+    output: str,
+    suffix: str = "",
+    recursive: bool = False,
+    overwrite: bool = False,
+    ending: str = "",
 ) -> Plan:
     """The files that `inputs` name (files, folders, globs), each with its target.
 
     `output` is a folder if it ends with a slash, exists as one, or if there is more than one input; otherwise a file.
+    The files in a folder keep their endings if `ending`, such as `.png`, is empty.
 
     Raises:
         typer.BadParameter: nothing matches, two inputs have the same target, a target would replace an input, or the
@@ -49,7 +55,7 @@ def plan(
         if target.exists() and not target.is_dir():
             raise typer.BadParameter(f"{output} is a file; several images need a folder to go to")
         named = (target / item.name for item in found)
-        targets = [path.with_name(f"{path.stem}{suffix}{path.suffix}") for path in named]
+        targets = [path.with_name(f"{path.stem}{suffix}{ending or path.suffix}") for path in named]
     else:
         _check_ending(target)
         targets = [target]

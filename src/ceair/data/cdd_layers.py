@@ -1,7 +1,8 @@
 """What the composites of CDD-open are made of: light, distance, rain streaks, snowflakes and severity maps of a scene.
 
-They stand in for the estimated light and depth maps and the mask images of CDD-11, which were never released. Sizes are
-shares of the photo's shorter side, but nothing is narrower than about a pixel and a half. All numbers as in `fixed_point`.
+They stand in for the estimated light and depth maps and the mask images of CDD-11, which were never released. Sizes
+are shares of the photo's shorter side, but nothing is narrower than about a pixel and a half. All numbers are as in
+`fixed_point`.
 """
 
 from collections.abc import Iterator
