@@ -5,8 +5,8 @@ once more rounded to 8 bits, as a saved file would be. A table's number is the m
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -38,19 +38,20 @@ class Score:
     ssim_gaussian: float | None
 
 
-METRICS = tuple(field.name for field in fields(Score))
+METRICS = tuple(metric.name for metric in fields(Score))
 """Names of the numbers of a `Score`."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What an image scored, and the PSNR that it had before it was restored."""
+    """What an image scored, the PSNR that it had before it was restored, and the SHA-256 of the files read."""
 
     name: str
     height: int
     width: int
     input_psnr: float
     score: Score
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,16 +77,8 @@ class Table:
         return float(np.mean(values)) if values else None
 
     def interval(self, metric: str) -> tuple[float, float] | None:
-        """The bootstrap interval that holds the mean with 95 % confidence, as another draw of images might give it.
-
-        None for fewer than two images, and where a value is infinite.
-        """
-        values = np.array(self.values(metric))
-        if len(values) < 2 or not np.isfinite(values).all():
-            return None
-        draws = np.random.default_rng(0).integers(len(values), size=(1000, len(values)))
-        low, high = np.quantile(values[draws].mean(axis=1), (0.025, 0.975))
-        return float(low), float(high)
+        """The 95 % interval of the mean (`metrics.bootstrap_interval`)."""
+        return metrics.bootstrap_interval(self.values(metric))
 
     def as_json(self) -> dict[str, Any]:
         """Plain data for a JSON document; null stands for an infinite PSNR and for what could not be computed."""
@@ -112,15 +105,37 @@ def evaluate(
         DataError: the restored image is of another size or holds values that are not finite.
     """
     for sample in samples:
-        degraded, clean = (centre_crop(image, crop) for image in (sample.degraded, sample.clean))
-        batch = torch.from_numpy(_unit(degraded)).permute(2, 0, 1)[None]
-        restored = restore(batch).detach().float().cpu()
-        if restored.shape != batch.shape or not torch.isfinite(restored).all():
-            shapes = f"{tuple(restored.shape)} from {tuple(batch.shape)}"
-            raise DataError(f"the restored image of {sample.name} is of another size ({shapes}) or not finite")
-        scored = score(restored[0].permute(1, 2, 0).numpy(), _unit(clean), ssim)
-        height, width = clean.shape[:2]
-        yield Result(sample.name, height, width, metrics.psnr(_unit(degraded), _unit(clean)), scored)
+        inner = cropped(sample, crop)
+        yield judge(inner, restored_pixels(inner, restore), ssim)
+
+
+def cropped(sample: Sample, crop: int) -> Sample:
+    """Both images with their sides cropped to multiples of `crop` about the centre."""
+    return replace(sample, degraded=centre_crop(sample.degraded, crop), clean=centre_crop(sample.clean, crop))
+
+
+def restored_pixels(sample: Sample, restore: Restore) -> metrics.Image:
+    """What `restore` makes of the degraded image of a sample.
+
+    Raises:
+        DataError: it is of another size or holds values that are not finite.
+    """
+    batch = torch.from_numpy(_unit(sample.degraded)).permute(2, 0, 1)[None]
+    restored = restore(batch).detach().float().cpu()
+    if restored.shape != batch.shape or not torch.isfinite(restored).all():
+        shapes = f"{tuple(restored.shape)} from {tuple(batch.shape)}"
+        raise DataError(f"the restored image of {sample.name} is of another size ({shapes}) or not finite")
+    return restored[0].permute(1, 2, 0).numpy()
+
+
+def judge(
+    sample: Sample, restored: metrics.Image, ssim: bool = True, files: Mapping[str, str] | None = None
+) -> Result:
+    """The result of a sample: `restored` and its degraded image, compared with the clean one; `files` are noted."""
+    clean = _unit(sample.clean)
+    height, width = clean.shape[:2]
+    before = metrics.psnr(_unit(sample.degraded), clean)
+    return Result(sample.name, height, width, before, score(restored, clean, ssim), files or {})
 
 
 def score(restored: metrics.Image, clean: metrics.Image, ssim: bool = True) -> Score:
@@ -156,4 +171,5 @@ def _finite(value: float | None) -> float | None:
 def _flat(result: Result) -> dict[str, Any]:
     numbers = {"input_psnr": result.input_psnr, **asdict(result.score)}
     finite = {name: _finite(value) for name, value in numbers.items()}
-    return {"name": result.name, "height": result.height, "width": result.width, **finite}
+    files = {"sha256": dict(result.files)} if result.files else {}
+    return {"name": result.name, "height": result.height, "width": result.width, **finite, **files}

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from ceair.data.noise import add_noise
+from ceair.data.noise import LegacyNoise, add_noise
 
 GREY = np.full((128, 128, 3), 128, np.uint8)
 
@@ -51,3 +51,18 @@ def test_values_are_clipped_and_never_wrap() -> None:
 
 def test_no_noise_is_the_identity() -> None:
     assert np.array_equal(add_noise(GREY, 0, "a"), GREY)
+
+
+def test_legacy_noise_is_the_stream_of_the_published_code() -> None:
+    images = [np.full((16, 16 + 16 * index, 3), 40 * index, np.uint8) for index in range(4)]
+    expected = {}
+    np.random.seed(0)
+    for sigma in (15, 25, 50):
+        for index, image in enumerate(images):
+            noise = np.random.randn(*image.shape)
+            expected[sigma, index] = np.clip(image + noise * sigma, 0, 255).astype(np.uint8)
+    size = sum(image.size for image in images)
+    for before, sigma in enumerate((15, 25, 50)):
+        stream = LegacyNoise(skipped=before * size)
+        for index, image in enumerate(images):
+            assert np.array_equal(stream.add(image, sigma), expected[sigma, index])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ceair.data.pairs import centre_crop, complete_pairs, evenly_spaced, noisy_samples, paired_samples
+from ceair.data.pairs import centre_crop, complete_pairs, evenly_spaced, read_pair
 from ceair.errors import DataError
 
 
@@ -40,17 +40,22 @@ def test_evenly_spaced_starts_at_the_first_and_spreads() -> None:
 
 def test_samples_carry_the_stem_and_both_images(tmp_path: Path) -> None:
     degraded, clean = save(tmp_path / "input/a.png", value=3), save(tmp_path / "target/a.bmp", value=200)
-    (sample,) = paired_samples(complete_pairs(degraded.parent, clean.parent))
+    (pair,) = complete_pairs(degraded.parent, clean.parent)
+    sample = read_pair(*pair)
     assert (sample.name, sample.degraded.max(), sample.clean.min()) == ("a", 3, 200)
-    (noisy,) = noisy_samples([clean], 15)
-    assert noisy.name == "a"
-    assert noisy.degraded.std() > 5
+
+
+def test_a_border_is_cut_off_evenly_on_request(tmp_path: Path) -> None:
+    degraded, clean = save(tmp_path / "input/a.png"), save(tmp_path / "target/a.png", 12, 11, value=7)
+    assert read_pair(degraded, clean, cut_border=True).clean.shape == (8, 9, 3)
+    with pytest.raises(DataError, match="differ in size"):
+        read_pair(clean, degraded, cut_border=True)
 
 
 def test_pairs_of_different_sizes_are_refused(tmp_path: Path) -> None:
     pair = save(tmp_path / "input/a.png"), save(tmp_path / "target/a.png", width=10)
     with pytest.raises(DataError, match="9x8 and 10x8"):
-        list(paired_samples([pair]))
+        read_pair(*pair)
 
 
 @pytest.mark.parametrize("extra", ["input/b.png", "target/b.png"])

@@ -7,6 +7,7 @@ import sys
 
 import typer
 
+from ceair.cli.compare import compare
 from ceair.cli.cost import cost
 from ceair.cli.degrade import degrade
 from ceair.cli.evaluate import evaluate
@@ -29,7 +30,7 @@ def _ceair() -> None:
     """All-in-one image restoration: noise, rain, haze, snow, low light and blur, one network, no labels, no prompts."""
 
 
-for command in (restore, degrade, train, evaluate, cost, models):
+for command in (restore, degrade, train, evaluate, compare, cost, models):
     app.command()(command)
 
 

@@ -2,92 +2,155 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ceair.cli.table import Format
+
 if TYPE_CHECKING:
-    from ceair.data.pairs import Sample
-    from ceair.evaluate import Restore, Table
-
-BENCHMARKS = ("folder",)
-COLUMNS = {"PSNR": "psnr", "PSNR 8-bit": "psnr_8bit", "SSIM 7x7": "ssim_uniform", "SSIM Gaussian": "ssim_gaussian"}
+    from ceair.benchmark import Condition, Method, Scored
+    from ceair.data.benchmarks import Benchmark
+    from ceair.evaluate import Result
 
 
-class Method(str, Enum):
+class Restorers(str, Enum):
     """What restores the images."""
 
     weights = "weights"
     identity = "identity"
 
 
-class Condition(NamedTuple):
-    """A row of the table: its samples, which are read as they are needed, and how many there are of how many files."""
-
-    name: str
-    samples: "Iterable[Sample]"
-    chosen: int
-    available: int
-
-
-Target = Annotated[Path | None, typer.Option(help="Folder of clean images.")]
+Name = Annotated[
+    str, typer.Argument(help="aio3, aio5, cdd11, cdd-open or one set, such as cbsd68; or `folder`: images of your own.")
+]
+Data = Annotated[Path | None, typer.Option(help="The folder with the benchmark's data sets; see docs/benchmarks.md.")]
+Target = Annotated[Path | None, typer.Option(help="For `folder`: the folder of clean images.")]
 Input = Annotated[
-    Path | None, typer.Option("--input", help="Folder of degraded images, of the same names as the clean ones.")
+    Path | None, typer.Option("--input", help="For `folder`: degraded images, of the same names as the clean ones.")
 ]
 Noise = Annotated[str | None, typer.Option(help="Instead of --input: add noise of these strengths, such as 15,25,50.")]
 Weights = Annotated[
     str | None, typer.Option(help="A preset with bundled weights, or a weights file.  [default: ceair-t]")
 ]
 Device = Annotated[str | None, typer.Option(help="Where to run, such as cpu or cuda.  [default: the best there is]")]
-Crop = Annotated[int, typer.Option(min=1, help="Crop sides to multiples of this; 1 for the full images.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Score only so many images, evenly spaced.")]
+How = Annotated[Restorers, typer.Option("--method", help="`identity` scores the images as they are.")]
+Images = Annotated[Path | None, typer.Option(help="Score these restored images instead: DIR/CONDITION/NAME.png.")]
+Crop = Annotated[
+    int | None, typer.Option(min=1, help="Crop sides to multiples of this.  [default: 16, and 1 for CDD-11]")
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="Score only so many images of each set, evenly spaced.")]
+Legacy = Annotated[bool, typer.Option("--legacy-noise", help="The field's noise: one stream, seed 0, sorted files.")]
+Save = Annotated[Path | None, typer.Option(help="Keep the restored images, as DIR/CONDITION/NAME.png.")]
+Compare = Annotated[bool, typer.Option("--compare", help="Show published rows beside these.")]
+Form = Annotated[Format, typer.Option("--format", help="How tables are written.")]
+Csv = Annotated[Path | None, typer.Option("--csv", help="Write every image's scores to this file.")]
+JsonFile = Annotated[Path | None, typer.Option(help="Write what --json prints to this file.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is to be scored, as it was asked for."""
+
+    benchmark: "Benchmark | None"  # None: folders of one's own
+    conditions: "list[Condition]"
+
+    @property
+    def averaged(self) -> bool:
+        return self.benchmark is not None and self.benchmark.averaged
 
 
 def evaluate(
-    benchmark: Annotated[str, typer.Argument(help="What to score on: `folder`, images of your own.")],
+    benchmark: Name,
+    data: Data = None,
     target: Target = None,
     input_folder: Input = None,
     noise: Noise = None,
     weights: Weights = None,
     device: Device = None,
-    method: Annotated[Method, typer.Option(help="`identity` scores the images as they are.")] = Method.weights,
-    crop: Crop = 16,
+    method: How = Restorers.weights,
+    images: Images = None,
+    crop: Crop = None,
     limit: Limit = None,
+    legacy_noise: Legacy = False,
+    save: Save = None,
+    compare: Compare = False,
+    form: Form = Format.table,
+    csv: Csv = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, with every image.")] = False,
+    json_file: JsonFile = None,
+    overwrite: Overwrite = False,
 ) -> None:
-    """Score a network on clean images and degraded ones, or on clean images and the noise added to them.
+    """Score a network, or restored images, on a benchmark of the field or on folders of your own.
 
     PSNR and SSIM are those of the published all-in-one tables: RGB, in floats, both images cropped to multiples of
-    16, the mean over the images. In JSON, null stands for an infinite PSNR (equal images) and for an SSIM of images
-    smaller than its window.
+    16 (CDD-11: not at all), the mean over the images. Sets that are not there are shown as absent and never averaged
+    over. In JSON, null stands for an infinite PSNR (equal images) and for an SSIM of images smaller than its window.
     """
-    if method is Method.identity and (weights or device):
+    if method is Restorers.identity and (weights or device):
         raise typer.BadParameter("--method identity uses no network: leave out --weights and --device")
-    weights, device = weights or "ceair-t", device or "auto"
-    conditions = _conditions(benchmark, target, input_folder, noise, limit)
-    tables = _score_all(conditions, _restore(method, weights, device), crop)
-    if as_json:
-        network = {} if method is Method.identity else {"weights": weights, "device": device}
-        folders = {"target": str(target), "input": str(input_folder) if input_folder else None, "noise": noise}
-        settings = {"benchmark": benchmark, **folders, "method": method.value, **network, "crop": crop, "limit": limit}
-        print(json.dumps({"settings": settings, **_document(tables, conditions)}, indent=2, allow_nan=False))
+    if images and (weights or device or method is Restorers.identity):
+        raise typer.BadParameter("--images uses no method: leave out --weights, --device and --method")
+    settings = {
+        "benchmark": benchmark, "data": _text(data), "target": _text(target), "input": _text(input_folder),
+        "noise": noise, "method": "images" if images else method.value, "images": _text(images),
+        "crop": crop, "limit": limit, "legacy_noise": legacy_noise,
+    }  # fmt: skip
+    task = _task(benchmark, data, (target, input_folder, noise), crop, limit)
+    if compare and not (task.benchmark and task.benchmark.published):
+        raise typer.BadParameter(f"nothing is published here to --compare `{benchmark}` with: use aio3, aio5 or cdd11")
+    _refuse_existing([csv, json_file, *_kept(task, save)], overwrite)
+    if images:
+        task, answer, about, used = _saved(task, images)
     else:
-        _print_table(tables, conditions)
+        answer, about, used = _network(method, weights or "ceair-t", device or "auto")
+    scored = _score_all(task.conditions, answer, legacy_noise, save)
+    name = weights or (images.name if images else {"identity": "input"}.get(method.value, "ceair-t"))
+    _write(task, scored, settings | about, used, csv, json_file, as_json)
+    if not as_json:
+        _print(task, scored, name, compare, form)
 
 
-def _conditions(
-    benchmark: str, target: Path | None, input_folder: Path | None, noise: str | None, limit: int | None
-) -> list[Condition]:
-    if benchmark not in BENCHMARKS:
-        raise typer.BadParameter(f"there is no benchmark `{benchmark}`; choose from: {', '.join(BENCHMARKS)}")
+def _text(path: Path | None) -> str | None:
+    return str(path) if path else None
+
+
+def _task(
+    name: str, data: Path | None, own: tuple[Path | None, Path | None, str | None], crop: int | None, limit: int | None
+) -> _Task:
+    from ceair.benchmark import conditions
+    from ceair.data.benchmarks import BENCHMARKS
+
+    if name == "folder":
+        if data:
+            raise typer.BadParameter("`folder` scores --target with --input or --noise: leave out --data")
+        return _Task(None, _own_folders(*own, crop or 16, limit))
+    if name not in BENCHMARKS:
+        raise typer.BadParameter(f"there is no benchmark `{name}`; choose from: {', '.join(['folder', *BENCHMARKS])}")
+    if any(own):
+        raise typer.BadParameter("--target, --input and --noise are for `folder`: a benchmark reads --data")
+    if data is None:
+        raise typer.BadParameter("name the folder with the data sets by --data")
+    return _Task(BENCHMARKS[name], conditions(BENCHMARKS[name], data, crop, limit))
+
+
+def _own_folders(
+    target: Path | None, input_folder: Path | None, noise: str | None, crop: int, limit: int | None
+) -> "list[Condition]":
+    from ceair.benchmark import noisy_folder, paired_folders
+
     if target is None:
         raise typer.BadParameter("name the folder of clean images by --target")
     if (input_folder is None) == (noise is None):
         raise typer.BadParameter("give either --input, a folder of degraded images, or --noise, such as --noise 25")
-    return [_pairs(input_folder, target, limit)] if input_folder else _noisy(target, _strengths(noise or ""), limit)
+    if input_folder:
+        return [paired_folders(input_folder, target, crop, limit)]
+    return noisy_folder(target, _strengths(noise or ""), crop, limit)
 
 
 def _strengths(text: str) -> list[float]:
@@ -102,78 +165,110 @@ def _strengths(text: str) -> list[float]:
     return strengths
 
 
-def _pairs(input_folder: Path, target: Path, limit: int | None) -> Condition:
-    from ceair.data.pairs import complete_pairs, evenly_spaced, paired_samples
-
-    pairs = complete_pairs(input_folder, target)
-    chosen = evenly_spaced(pairs, limit)
-    return Condition("pairs", paired_samples(chosen), len(chosen), len(pairs))
-
-
-def _noisy(target: Path, strengths: Sequence[float], limit: int | None) -> list[Condition]:
-    from ceair.data.pairs import evenly_spaced, noisy_samples
-    from ceair.image import list_images
-
-    paths = list_images(target)
-    chosen = evenly_spaced(paths, limit)
-    return [Condition(f"noise {s:g}", noisy_samples(chosen, s), len(chosen), len(paths)) for s in strengths]
+def _kept(task: _Task, save: Path | None) -> list[Path]:
+    """The files that --save will write."""
+    if save is None:
+        return []
+    return [save / one.folder / f"{degraded.stem}.png" for one in task.conditions for degraded, _ in one.files]
 
 
-def _restore(method: Method, weights: str, device: str) -> "Restore":
+def _refuse_existing(paths: Sequence[Path | None], overwrite: bool) -> None:
+    from ceair.errors import DataError
+
+    for path in paths:
+        if path and path.exists() and not overwrite:
+            raise DataError(f"{path} exists; --overwrite replaces it")
+
+
+def _saved(task: _Task, folder: Path) -> "tuple[_Task, Method, dict[str, Any], str]":
+    """The task without the columns that nobody restored, what reads the images, and what the document says of it."""
+    from ceair.benchmark import SavedImages, without_images
+    from ceair.errors import DataError
+
+    images = SavedImages(folder, sum(not condition.absent for condition in task.conditions) == 1)
+    conditions = [without_images(condition, images) for condition in task.conditions]
+    if all(condition.absent for condition in conditions):
+        wanted = ", ".join(condition.folder for condition in task.conditions if not condition.absent)
+        raise DataError(f"{folder} holds none of the folders of restored images: {wanted}")
+    return _Task(task.benchmark, conditions), images, {}, "cpu"
+
+
+def _network(method: Restorers, weights: str, device: str) -> "tuple[Method, dict[str, Any], str]":
+    """What restores, what the document says of it, and the device that it runs on."""
+    from ceair.benchmark import network
     from ceair.evaluate import identity
 
-    if method is Method.identity:
-        return identity
+    if method is Restorers.identity:
+        return network(identity), {}, "cpu"
+    from ceair.benchmark import sha256
+    from ceair.checkpoint import find_weights
     from ceair.cli.process import keep_large_blocks
     from ceair.restore import Restorer
 
     keep_large_blocks()
-    return Restorer.from_pretrained(weights, device=device).restore_tensor
+    restorer = Restorer.from_pretrained(weights, device=device)
+    about = {"weights": weights, "device": device, "weights_sha256": sha256(find_weights(weights))}
+    return network(restorer.restore_tensor), about, str(restorer.device)
 
 
-def _score_all(conditions: Sequence[Condition], restore: "Restore", crop: int) -> "list[Table]":
+def _score_all(
+    conditions: "Sequence[Condition]", method: "Method", legacy_noise: bool, save: Path | None
+) -> "list[Scored]":
     """Score each condition, with a progress bar on stderr where that is a terminal."""
     from rich.console import Console
     from rich.progress import Progress
 
+    from ceair.benchmark import Scored, score_condition
     from ceair.evaluate import Table
-    from ceair.evaluate import evaluate as run
 
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
-        bar = progress.add_task("", total=sum(condition.chosen for condition in conditions))
+        bar = progress.add_task("", total=sum(len(condition.files) for condition in conditions))
 
-        def counted(condition: Condition) -> "Iterator[Sample]":
-            for sample in condition.samples:
-                progress.update(bar, description=f"{condition.name}: {sample.name}")
-                yield sample
+        def results(condition: "Condition") -> "Iterator[Result]":
+            keep = save / condition.folder if save else None
+            for result in score_condition(condition, method, legacy_noise, keep):
+                progress.update(bar, description=f"{condition.title}: {result.name}")
                 progress.advance(bar)
+                yield result
 
-        return [Table(condition.name, list(run(counted(condition), restore, crop))) for condition in conditions]
-
-
-def _document(tables: "Sequence[Table]", conditions: Sequence[Condition]) -> dict[str, Any]:
-    from importlib.metadata import version
-
-    versions = {name: version(name) for name in ("ceair", "torch", "numpy", "scikit-image")}
-    pairs = zip(tables, conditions, strict=True)
-    return {
-        "versions": versions,
-        "conditions": [{"available": condition.available, **table.as_json()} for table, condition in pairs],
-    }
+        return [Scored(one, None if one.absent else Table(one.name, list(results(one)))) for one in conditions]
 
 
-def _print_table(tables: "Sequence[Table]", conditions: Sequence[Condition]) -> None:
+def _write(
+    task: _Task,
+    scored: "Sequence[Scored]",
+    settings: dict[str, Any],
+    device: str,
+    csv: Path | None,
+    json_file: Path | None,
+    as_json: bool,
+) -> None:
+    from ceair.files import write_atomically
+    from ceair.report import document, table_of_images
+
+    if csv:
+        write_atomically(csv, table_of_images(scored).encode())
+    if as_json or json_file:
+        text = json.dumps(document(settings, scored, task.averaged, device), indent=2, allow_nan=False)
+        if json_file:
+            write_atomically(json_file, f"{text}\n".encode())
+        if as_json:
+            print(text)
+
+
+def _print(task: _Task, scored: "Sequence[Scored]", name: str, compare: bool, form: Format) -> None:
     from ceair.cli.table import show
+    from ceair.report import SOURCES, comparison, notes, rows
 
-    rows = []
-    for table, condition in zip(tables, conditions, strict=True):
-        some = "" if condition.chosen == condition.available else f" of {condition.available}"
-        means = [_number(table.mean(metric), 2 if "psnr" in metric else 4) for metric in COLUMNS.values()]
-        rows.append([table.condition, f"{condition.chosen}{some}", _number(table.input_psnr, 2), *means])
-    show(["condition", "images", "input PSNR", *COLUMNS], rows)
-    if any(len(table.values("ssim_gaussian")) < len(table.results) for table in tables):
-        print("SSIM leaves out images smaller than its window (7 or 11 pixels).")
-
-
-def _number(value: float | None, decimals: int) -> str:
-    return "-" if value is None else f"{value:.{decimals}f}"
+    header, lines = rows(scored, task.averaged, intervals=task.benchmark is not None)
+    show(header, lines, form)
+    sentences = notes(scored, task.averaged)
+    if compare and task.benchmark:
+        print()
+        header, lines = comparison(task.benchmark, scored, name)
+        show(header, lines, form)
+        sentences += SOURCES
+    if sentences and form is not Format.table:
+        print()  # a paragraph of its own behind the table
+    for sentence in sentences:
+        print(f"% {sentence}" if form is Format.latex else sentence)

@@ -64,6 +64,9 @@ def find(imageset: TestSet | TrainingSet, root: Path) -> Located | None:
         raise DataError(f"{root} is no folder; --data names the folder that holds the data sets")
     mapped = read_mapping(root).get(imageset.name)
     if mapped is not None:
+        if bool(mapped.inputs) != bool(imageset.layouts[0].inputs):
+            wanted = "no `input`, as noise is added" if mapped.inputs else "an `input`"
+            raise ConfigError(f"in {root / MAPPING} `{imageset.name}` needs {wanted}")
         missing = [folder for folder in (mapped.target, *mapped.inputs) if not (root / folder).is_dir()]
         if missing:
             raise DataError(

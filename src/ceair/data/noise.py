@@ -1,4 +1,4 @@
-"""The benchmarks' Gaussian noise, drawn anew from a file's name instead of from a stream that depends on the order."""
+"""The benchmarks' Gaussian noise: drawn anew from a file's name, or from the field's one stream for all images."""
 
 import hashlib
 
@@ -23,5 +23,29 @@ def add_noise(clean: UInt8[np.ndarray, "h w 3"], sigma: float, name: str) -> UIn
     """
     digest = hashlib.blake2b(f"{name}/{float(sigma)!r}".encode(), digest_size=16).digest()
     generator = np.random.Generator(np.random.PCG64(int.from_bytes(digest, "little")))
-    noisy = clean + sigma * generator.standard_normal(clean.shape)
-    return noisy.clip(0, 255).astype(np.uint8)
+    return _truncated(clean, sigma, generator.standard_normal(clean.shape))
+
+
+class LegacyNoise:
+    """The noise that the field's test code adds: one stream from seed 0, image after image, already cropped.
+
+    Args:
+        skipped: numbers to skip, drawn before for the same images with other strengths.
+
+    Source: `np.random.seed(0)` and `np.random.randn` in the test code of PromptIR and AdaIR, which add noise of 15, 25
+        and 50 to all images in turn.
+    Differs: the files are sorted by name, as MoCE-IR does; theirs come in the file system's order.
+    """
+
+    def __init__(self, skipped: int = 0) -> None:
+        self._stream = np.random.RandomState(0)
+        while skipped > 0:
+            skipped -= len(self._stream.standard_normal(min(skipped, 1_000_000)))
+
+    def add(self, clean: UInt8[np.ndarray, "h w 3"], sigma: float) -> UInt8[np.ndarray, "h w 3"]:
+        """Add noise as `add_noise` does, with the next numbers of the stream."""
+        return _truncated(clean, sigma, self._stream.standard_normal(clean.shape))
+
+
+def _truncated(clean: UInt8[np.ndarray, "h w 3"], sigma: float, noise: np.ndarray) -> UInt8[np.ndarray, "h w 3"]:
+    return (clean + sigma * noise).clip(0, 255).astype(np.uint8)

@@ -1,14 +1,13 @@
-"""Degraded and clean images to score a method on, read one by one from folders."""
+"""Degraded and clean images to score a method on, and the files of folders that belong together."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Shaped, UInt8
 
-from ceair.data.noise import add_noise
 from ceair.data.sources import pair_up
 from ceair.errors import DataError
 from ceair.image import list_images, read_rgb
@@ -25,32 +24,23 @@ class Sample:
     clean: UInt8[np.ndarray, "h w 3"]
 
 
-def noisy_samples(clean_paths: Sequence[Path], sigma: float) -> Iterator[Sample]:
-    """Clean photos with the noise that `add_noise` draws for the stem of each.
+def read_pair(degraded_path: Path, clean_path: Path, cut_border: bool = False) -> Sample:
+    """A pair of files, under the stem of the degraded one.
+
+    Args:
+        cut_border: whether a clean image that is larger is cropped about its centre to the degraded one's size.
 
     Raises:
+        DataError: the two images differ in size.
         ImageError: a file cannot be read.
     """
-    for path in clean_paths:
-        clean = read_rgb(path)
-        yield Sample(path.stem, add_noise(clean, sigma, path.stem), clean)
-
-
-def paired_samples(pairs: Sequence[tuple[Path, Path]]) -> Iterator[Sample]:
-    """Pairs of files, the degraded one first.
-
-    Raises:
-        DataError: the two images of a pair differ in size.
-        ImageError: a file cannot be read.
-    """
-    for degraded_path, clean_path in pairs:
-        degraded, clean = read_rgb(degraded_path), read_rgb(clean_path)
-        if degraded.shape != clean.shape:
-            sizes = " and ".join(f"{image.shape[1]}x{image.shape[0]}" for image in (degraded, clean))
-            raise DataError(
-                f"{degraded_path} and {clean_path} differ in size ({sizes}); a pair must show the same pixels"
-            )
-        yield Sample(degraded_path.stem, degraded, clean)
+    degraded, clean = read_rgb(degraded_path), read_rgb(clean_path)
+    if cut_border:
+        clean = _middle(clean, degraded.shape[0], degraded.shape[1])
+    if degraded.shape != clean.shape:
+        sizes = " and ".join(f"{image.shape[1]}x{image.shape[0]}" for image in (degraded, clean))
+        raise DataError(f"{degraded_path} and {clean_path} differ in size ({sizes}); a pair must show the same pixels")
+    return Sample(degraded_path.stem, degraded, clean)
 
 
 def complete_pairs(input_folder: Path, target_folder: Path) -> list[tuple[Path, Path]]:
@@ -74,11 +64,14 @@ def evenly_spaced(items: Sequence[T], count: int | None) -> list[T]:
     return [items[index * len(items) // count] for index in range(count)]
 
 
-def centre_crop(image: UInt8[np.ndarray, "h w 3"], multiple: int) -> UInt8[np.ndarray, "h2 w2 3"]:
+def centre_crop(image: Shaped[np.ndarray, "h w 3"], multiple: int) -> Shaped[np.ndarray, "h2 w2 3"]:
     """The middle of an image whose sides are multiples of `multiple`; a side shorter than that stays as it is.
 
     Source: `crop_img(base=16)` of AirNet and PromptIR, where such a side would leave nothing.
     """
-    height, width = (0 if size < multiple else size % multiple for size in image.shape[:2])
-    bottom, right = image.shape[0] - height + height // 2, image.shape[1] - width + width // 2
-    return image[height // 2 : bottom, width // 2 : right]
+    return _middle(image, *(size if size < multiple else size - size % multiple for size in image.shape[:2]))
+
+
+def _middle(image: Shaped[np.ndarray, "h w 3"], height: int, width: int) -> Shaped[np.ndarray, "h2 w2 3"]:
+    top, left = (max(0, size - wanted) // 2 for size, wanted in zip(image.shape, (height, width), strict=False))
+    return image[top : top + height, left : left + width]

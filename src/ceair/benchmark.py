@@ -1,0 +1,285 @@
+"""Scoring all columns of a benchmark that are there; files are read and images scored while the network works."""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ceair import metrics
+from ceair.data.benchmarks import Benchmark, Column
+from ceair.data.locate import find
+from ceair.data.noise import LegacyNoise, add_noise
+from ceair.data.pairs import Sample, centre_crop, complete_pairs, evenly_spaced, read_pair
+from ceair.errors import DataError
+from ceair.evaluate import METRICS, Restore, Result, Table, cropped, judge, restored_pixels
+from ceair.image import Picture, list_images, read_picture, read_rgb, write_picture
+
+_WORKERS = 2
+_AHEAD = 4  # images that wait read, and as many that wait to be scored: that bounds the memory
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a row of the results is about: the images of a set, or the noise of one strength added to them.
+
+    Attributes:
+        files: pairs of a degraded and a clean file; of noise the clean one twice. Empty if the column is absent.
+        available: how many files there are, of which `files` may be some.
+        expected: how many make the set complete.
+        crop: sides are cropped to multiples of this.
+        sigma: noise to add, in grey levels of 255.
+        rounds: how often the field's stream of noise has been drawn for all images before.
+        cut_border: whether clean images have a border to be cut off.
+        absent: why there is nothing to score.
+    """
+
+    name: str
+    title: str
+    files: tuple[tuple[Path, Path], ...] = ()
+    available: int = 0
+    expected: int | None = None
+    crop: int = 16
+    sigma: float | None = None
+    rounds: int = 0
+    cut_border: bool = False
+    absent: str = ""
+
+    @property
+    def folder(self) -> str:
+        """The name of its folder of restored images."""
+        return self.name.replace(" ", "-")
+
+    @property
+    def status(self) -> str:
+        """`complete`, `incomplete` (not averaged) or `absent`."""
+        if self.absent:
+            return "absent"
+        return "complete" if len(self.files) == (self.expected or self.available) else "incomplete"
+
+
+class Answer(NamedTuple):
+    """A restored image, RGB in [0, 1], and the SHA-256 of its file if it comes from one."""
+
+    pixels: metrics.Image
+    sha256: str | None = None
+
+
+Method = Callable[[Condition, Sample, tuple[int, int]], Answer]
+"""What restores a cropped sample; it is also told the condition, and height and width before cropping."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A condition with its results; no table if it is absent."""
+
+    condition: Condition
+    table: Table | None
+
+
+def conditions(benchmark: Benchmark, root: Path, crop: int | None = None, limit: int | None = None) -> list[Condition]:
+    """The columns of a benchmark, as far as they are found below `root`.
+
+    Args:
+        crop: instead of the benchmark's own.
+        limit: so many images of each, evenly spaced.
+
+    Raises:
+        ConfigError: `ceair-data.yaml` is damaged.
+        DataError: a folder is empty, a degraded file has no clean one, or nothing of the benchmark is there.
+    """
+    found = [_condition(column, root, crop, limit) for column in benchmark.columns]
+    if all(condition.absent for condition in found):
+        raise DataError(
+            f"{root} holds no set of {benchmark.title} in a known layout;"
+            f" `ceair doctor {benchmark.name} --data {root}` says what is missing"
+        )
+    return found
+
+
+def _condition(column: Column, root: Path, crop: int | None, limit: int | None) -> Condition:
+    testset = column.testset
+    located = find(testset, root)
+    condition = Condition(column.condition, column.title, crop=crop or testset.crop)
+    if located is None:
+        return replace(condition, absent=f"{testset.title} is not in {root}", expected=testset.count)
+    noisy = column.sigma is not None
+    files = [(path, path) for path in located.clean_paths()] if noisy else located.pairs()
+    return replace(
+        condition,
+        files=tuple(evenly_spaced(files, limit)),
+        available=len(files),
+        expected=testset.count or len(located.clean_paths()),
+        sigma=column.sigma,
+        rounds=testset.sigmas.index(column.sigma) if column.sigma is not None else 0,
+        cut_border=testset.centred_target,
+    )
+
+
+def paired_folders(input_folder: Path, target: Path, crop: int, limit: int | None) -> Condition:
+    """Two folders with files of the same names, as one condition.
+
+    Raises:
+        DataError: a folder is missing or empty, or a file has no partner.
+    """
+    files = complete_pairs(input_folder, target)
+    return Condition("pairs", "pairs", tuple(evenly_spaced(files, limit)), len(files), crop=crop)
+
+
+def noisy_folder(target: Path, sigmas: Sequence[float], crop: int, limit: int | None) -> list[Condition]:
+    """Clean images and noise of each strength, as a condition each.
+
+    Raises:
+        DataError: the folder is missing or empty.
+    """
+    files = [(path, path) for path in list_images(target)]
+    chosen = tuple(evenly_spaced(files, limit))
+    names = [f"noise {sigma:g}" for sigma in sigmas]
+    return [
+        Condition(name, name, chosen, len(files), crop=crop, sigma=sigma, rounds=index)
+        for index, (name, sigma) in enumerate(zip(names, sigmas, strict=True))
+    ]
+
+
+def network(restore: Restore) -> Method:
+    """The method that a network, or another function on tensors, is."""
+    return lambda _condition, sample, _size: Answer(restored_pixels(sample, restore))
+
+
+class SavedImages:
+    """The method that reads images which somebody restored, of the stems of the degraded ones.
+
+    They lie in `folder/CONDITION`, such as `cbsd68-25`, or in `folder` itself where there is only one condition; they
+    have the size of the degraded image, before or after cropping.
+    """
+
+    def __init__(self, folder: Path, alone: bool) -> None:
+        if not folder.is_dir():
+            raise DataError(f"{folder} is no folder; --images names the folder of the restored images")
+        self.folder, self.alone = folder, alone
+        self._listed: dict[Path, dict[str, Path]] = {}
+
+    def folder_of(self, condition: Condition) -> Path | None:
+        """Where the images of a condition lie; None if nowhere."""
+        own = self.folder / condition.folder
+        return own if own.is_dir() else (self.folder if self.alone else None)
+
+    def __call__(self, condition: Condition, sample: Sample, size: tuple[int, int]) -> Answer:
+        folder = self.folder_of(condition) or self.folder
+        if folder not in self._listed:
+            self._listed[folder] = {path.stem: path for path in list_images(folder)}
+        path = self._listed[folder].get(sample.name)
+        if path is None:
+            raise DataError(f"{folder} holds no restored image `{sample.name}`, such as {sample.name}.png")
+        pixels = read_picture(path).pixels
+        wanted = sample.clean.shape[:2]
+        if pixels.shape[:2] == size:
+            pixels = centre_crop(pixels, condition.crop)
+        if pixels.shape[:2] != wanted:
+            sizes = " or ".join(f"{width}x{height}" for height, width in dict.fromkeys((size, wanted)))
+            raise DataError(f"{path} is {pixels.shape[1]}x{pixels.shape[0]} pixels large, not {sizes}")
+        return Answer(pixels, sha256(path))
+
+
+def without_images(condition: Condition, images: SavedImages) -> Condition:
+    """The condition, absent if nobody restored it."""
+    if condition.absent or images.folder_of(condition):
+        return condition
+    return replace(condition, absent=f"there is no folder {images.folder / condition.folder}", files=())
+
+
+def score_condition(
+    condition: Condition, method: Method, legacy_noise: bool = False, keep: Path | None = None
+) -> Iterator[Result]:
+    """Restore and score the images of a condition, in the order of its files.
+
+    Args:
+        legacy_noise: add the field's stream of noise instead of each image's own.
+        keep: a folder for the restored images, as 8-bit PNG.
+
+    Raises:
+        DataError: images of a pair differ in size, or the method's answer does not fit.
+        ImageError: a file cannot be read or written.
+    """
+    stream = _stream(condition) if legacy_noise and condition.sigma is not None else None
+    pool = ThreadPoolExecutor(max_workers=_WORKERS)
+    scoring: deque[Future[Result]] = deque()
+    try:
+        for whole, files in _read_ahead(pool, condition, noisy=stream is None):
+            sample = cropped(whole, condition.crop)
+            if stream and condition.sigma is not None:
+                sample = replace(sample, degraded=stream.add(sample.clean, condition.sigma))
+            height, width = whole.clean.shape[:2]
+            answer = method(condition, sample, (height, width))
+            files = files | ({"restored": answer.sha256} if answer.sha256 else {})
+            path = keep / f"{sample.name}.png" if keep else None
+            scoring.append(pool.submit(_finish, sample, answer.pixels, files, path))
+            if len(scoring) > _AHEAD:
+                yield scoring.popleft().result()
+        while scoring:
+            yield scoring.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def average(scored: Sequence[Scored]) -> dict[str, float] | None:
+    """The mean of the columns' means, by metric; None unless every column is complete and has a mean."""
+    tables = [one.table for one in scored if one.table is not None and one.condition.status == "complete"]
+    if not tables or len(tables) < len(scored):
+        return None
+    means = {metric: [table.mean(metric) for table in tables] for metric in METRICS}
+    numbers = {metric: [mean for mean in found if mean is not None] for metric, found in means.items()}
+    return {metric: float(np.mean(found)) for metric, found in numbers.items() if len(found) == len(tables)}
+
+
+def _stream(condition: Condition) -> LegacyNoise:
+    sizes = [cropped(Sample("", image, image), condition.crop).clean.size for image in _clean_images(condition)]
+    return LegacyNoise(sum(sizes) * condition.rounds)
+
+
+def _clean_images(condition: Condition) -> Iterator[np.ndarray]:
+    """The clean images, where numbers must be skipped for each: only their sizes tell how many."""
+    return (read_rgb(clean) for _, clean in condition.files) if condition.rounds else iter(())
+
+
+def _read_ahead(pool: ThreadPoolExecutor, condition: Condition, noisy: bool) -> Iterator[tuple[Sample, dict[str, str]]]:
+    waiting: deque[Future[tuple[Sample, dict[str, str]]]] = deque()
+    for read in (partial(_read, condition, degraded, clean, noisy) for degraded, clean in condition.files):
+        waiting.append(pool.submit(read))
+        if len(waiting) > _AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _read(condition: Condition, degraded: Path, clean: Path, noisy: bool) -> tuple[Sample, dict[str, str]]:
+    """A sample and the SHA-256 of its files; without `noisy` the noise of the condition is left for later."""
+    if condition.sigma is None:
+        files = {"input": sha256(degraded), "target": sha256(clean)}
+        return read_pair(degraded, clean, condition.cut_border), files
+    image = read_rgb(clean)
+    made = add_noise(image, condition.sigma, clean.stem) if noisy else image
+    return Sample(clean.stem, made, image), {"target": sha256(clean)}
+
+
+def _finish(sample: Sample, pixels: metrics.Image, files: dict[str, str], path: Path | None) -> Result:
+    if path is not None:
+        write_picture(path, Picture(pixels.clip(0, 1).astype(np.float32, copy=False)))
+    return judge(sample, pixels, files=files)
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
