@@ -10,6 +10,7 @@ import typer
 from ceair.cli.compare import compare
 from ceair.cli.cost import cost
 from ceair.cli.degrade import degrade
+from ceair.cli.doctor import doctor
 from ceair.cli.evaluate import evaluate
 from ceair.cli.models import models
 from ceair.cli.restore import restore
@@ -30,7 +31,7 @@ def _ceair() -> None:
     """All-in-one image restoration: noise, rain, haze, snow, low light and blur, one network, no labels, no prompts."""
 
 
-for command in (restore, degrade, train, evaluate, compare, cost, models):
+for command in (restore, degrade, train, doctor, evaluate, compare, cost, models):
     app.command()(command)
 
 
