@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import UInt8
 
-    from ceair.data.degraded import Part
+    from ceair.data.degraded import Part, Spread
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ class Made(NamedTuple):
 Make = Callable[["UInt8[np.ndarray, 'h w 3']", str], Iterator[Made]]
 
 MANIFEST = "manifest.json"
-SPREADS = ("even", "left", "right", "smooth")
+SPREADS: tuple[Spread, ...] = ("even", "left", "right", "smooth")
 
 With = Annotated[
     str | None,
@@ -112,7 +112,7 @@ def _parts(names: str, severity: str, uneven: str | None) -> dict[str, Part]:
         if name not in DEGRADATIONS:
             raise typer.BadParameter(f"there is no degradation `{name}`; choose from {', '.join(DEGRADATIONS)}")
     severities = _spread_out("--severity", severity, chosen, _level, 0.5)
-    spreads = _spread_out("--uneven", uneven or "even", chosen, _where, "even")
+    spreads = _spread_out("--uneven", uneven or "even", chosen, _where, SPREADS[0])
     return {name: Part(severities[name], spreads[name]) for name in DEGRADATIONS if name in chosen}
 
 
@@ -139,8 +139,8 @@ def _level(text: str) -> float | None:
     return level if 0 <= level <= 1 else None
 
 
-def _where(text: str) -> Any:
-    return text if text in SPREADS else None
+def _where(text: str) -> Spread | None:
+    return next((spread for spread in SPREADS if spread == text), None)
 
 
 def _single(parts: dict[str, Part], seed: int, maps: bool) -> tuple[dict[str, Any], Make]:

@@ -24,7 +24,7 @@ from ceair.data.fixed_point import (
     window_mean,
 )
 
-_BATCH = 1024  # streaks or flakes that are drawn at once
+_BATCH = 1 << 20  # pixels of streaks or flakes that are drawn at once
 _SUBPIXELS = 256  # places of streaks and flakes are whole numbers of these
 
 
@@ -131,9 +131,9 @@ def _add_streaks(layer: Plane, draws: Draws, sheet: _Streaks, slant: int, amount
     left -= longest * _SUBPIXELS // 2
     length, light = draws.integers(shortest, longest, count), draws.integers(*sheet.brightness, count)
     lean = slant + draws.integers(-ONE // 50, ONE // 50, count)
-    step, reach = np.arange(longest)[None, :, None], half // _SUBPIXELS + 1
-    offset = np.arange(-reach, reach + 1)[None, None, :]
-    for some in _batches(count):
+    step, reach = np.arange(longest, dtype=np.int64)[None, :, None], half // _SUBPIXELS + 1
+    offset = np.arange(-reach, reach + 1, dtype=np.int64)[None, None, :]
+    for some in _batches(count, longest * (2 * reach + 1)):
         long = length[some]
         centre = left[some] + (lean[some] * (step - longest // 2)) // (ONE // _SUBPIXELS)
         column = centre // _SUBPIXELS + offset
@@ -152,8 +152,8 @@ def _add_flakes(layer: Plane, draws: Draws, sheet: _Flakes, slant: int, amount: 
     down, right = draws.integers(0, rows * _SUBPIXELS, count), draws.integers(0, columns * _SUBPIXELS, count)
     down, right = down - reach * _SUBPIXELS, right - reach * _SUBPIXELS
     radius, opacity = draws.integers(smallest, largest, count), draws.integers(*sheet.opacity, count)
-    around = np.arange(-reach, reach + 1)
-    for some in _batches(count):
+    around = np.arange(-reach, reach + 1, dtype=np.int64)
+    for some in _batches(count, (2 * reach + 1) ** 2):
         row = down[some] // _SUBPIXELS + around[None, :, None]
         column = right[some] // _SUBPIXELS + around[None, None, :]
         below = row * _SUBPIXELS + _SUBPIXELS // 2 - down[some]
@@ -163,9 +163,10 @@ def _add_flakes(layer: Plane, draws: Draws, sheet: _Flakes, slant: int, amount: 
         _add(layer, row, column, opacity[some] * (depth * sheet.hardness).clip(max=ONE) // ONE)
 
 
-def _batches(count: int) -> Iterator[tuple[slice, None, None]]:
-    """Parts of arrays of `count` numbers, each with two axes more: places along and across a streak or flake."""
-    return ((slice(begin, begin + _BATCH), None, None) for begin in range(0, count, _BATCH))
+def _batches(count: int, pixels: int) -> Iterator[tuple[slice, None, None]]:
+    """Parts of arrays of `count` numbers, each with two axes more: the `pixels` along and across a streak or flake."""
+    step = max(1, _BATCH // pixels)
+    return ((slice(begin, begin + step), None, None) for begin in range(0, count, step))
 
 
 def _add(
