@@ -238,13 +238,10 @@ def average(scored: Sequence[Scored]) -> dict[str, float] | None:
 
 
 def _stream(condition: Condition) -> LegacyNoise:
-    sizes = [cropped(Sample("", image, image), condition.crop).clean.size for image in _clean_images(condition)]
+    if not condition.rounds:
+        return LegacyNoise()
+    sizes = (centre_crop(read_rgb(clean), condition.crop).size for _, clean in condition.files)
     return LegacyNoise(sum(sizes) * condition.rounds)
-
-
-def _clean_images(condition: Condition) -> Iterator[np.ndarray]:
-    """The clean images, where numbers must be skipped for each: only their sizes tell how many."""
-    return (read_rgb(clean) for _, clean in condition.files) if condition.rounds else iter(())
 
 
 def _read_ahead(pool: ThreadPoolExecutor, condition: Condition, noisy: bool) -> Iterator[tuple[Sample, dict[str, str]]]:

@@ -76,7 +76,8 @@ def find(imageset: TestSet | TrainingSet, root: Path) -> Located | None:
     prefixes = _PREFIXES if isinstance(imageset, TestSet) else ("",)
     for layout in imageset.layouts:
         for folder in (root / prefix for prefix in prefixes):
-            if all((folder / name).is_dir() for name in (layout.target, *layout.inputs)):
+            other = layout.not_beside is not None and (folder / layout.not_beside).exists()
+            if not other and all((folder / name).is_dir() for name in (layout.target, *layout.inputs)):
                 return _located(imageset, layout, folder)
     return None
 

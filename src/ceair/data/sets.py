@@ -21,11 +21,13 @@ class Layout:
 
     Attributes:
         inputs: folders of degraded images; none where noise is added to the clean ones.
+        not_beside: a file beside these folders that shows that they are something else.
     """
 
     source: str
     target: str
     inputs: tuple[str, ...] = ()
+    not_beside: str | None = None
 
 
 @dataclass(frozen=True)
@@ -152,8 +154,11 @@ CDD_OPEN_SUBSETS = (*CDD11_SUBSETS, "low_smooth", "low_haze_rain_smooth", "low_l
 """Those of CDD-open: the same, and four whose degradations vary over the image."""
 
 
+_MANIFEST = "manifest.json"  # of `ceair degrade`, whose CDD-open has the same folders as CDD-11
+
+
 def _cdd11_layouts(split: Literal["train", "test"], subset: str) -> tuple[Layout, ...]:
-    bare = (Layout("OneRestore", "clear", (subset,)),) if split == "test" else ()
+    bare = (Layout("OneRestore", "clear", (subset,), not_beside=_MANIFEST),) if split == "test" else ()
     folders = {"OneRestore": (f"CDD-11_{split}", f"CDD-11/{split}"), "MoCE-IR": (f"cdd11/{split}",)}
     named = (_pair(source, folder, subset, "clear") for source, names in folders.items() for folder in names)
     return (*named, *bare)
