@@ -85,7 +85,7 @@ def sign_flip_p(differences: Sequence[float]) -> float | None:
     return (extreme + 1) / (_FLIPS + 1)
 
 
-def _conditions(path: Path) -> dict[str, dict[str, Mapping[str, Any]]]:
+def _conditions(path: Path) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
     """The images by name, by condition, of a result file; absent conditions are left out."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
