@@ -128,9 +128,7 @@ def restored_pixels(sample: Sample, restore: Restore) -> metrics.Image:
     return restored[0].permute(1, 2, 0).numpy()
 
 
-def judge(
-    sample: Sample, restored: metrics.Image, ssim: bool = True, files: Mapping[str, str] | None = None
-) -> Result:
+def judge(sample: Sample, restored: metrics.Image, ssim: bool = True, files: Mapping[str, str] | None = None) -> Result:
     """The result of a sample: `restored` and its degraded image, compared with the clean one; `files` are noted."""
     clean = _unit(sample.clean)
     height, width = clean.shape[:2]

@@ -67,7 +67,8 @@ def light_map(clean: UInt8[np.ndarray, "h w 3"], draws: Draws) -> Plane:
     levels = clean.astype(np.int64)
     grey = divided(levels[..., 0] * 299 + levels[..., 1] * 587 + levels[..., 2] * 114, 1000)
     light = guided_filter(levels.max(axis=-1), grey, max(1, min(grey.shape) // 50))
-    return light * (ONE + smooth_noise(*grey.shape, draws, 2)) // (2 * ONE)
+    height, width = grey.shape
+    return light * (ONE + smooth_noise(height, width, draws, 2)) // (2 * ONE)
 
 
 def distance_map(clean: UInt8[np.ndarray, "h w 3"], draws: Draws) -> Plane:

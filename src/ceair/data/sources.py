@@ -33,12 +33,46 @@ class Source(Protocol):
         ...
 
 
+class FilePairs:
+    """Pairs of a degraded and a clean file; where both are the same file only clean photos exist.
+
+    Args:
+        in_memory: keep everything decoded, or only the photos used last.
+        cache: how many of those.
+    """
+
+    def __init__(self, pairs: Sequence[tuple[Path, Path]], in_memory: bool = True, cache: int = 64) -> None:
+        self.pairs = list(pairs)
+        self._pool = ThreadPoolExecutor(max_workers=4)
+
+        def read(index: int) -> tuple[Photo, Photo]:
+            return _read_pair(*self.pairs[index])
+
+        if in_memory:
+            self._read: Reader = list(self._pool.map(read, range(len(self.pairs)))).__getitem__
+        else:
+            self._read = lru_cache(maxsize=cache)(read)
+
+    def draw(self, count: int, patch: int, generator: Generator) -> tuple[Tensor, Tensor]:
+        """As `Source.draw`.
+
+        Raises:
+            DataError: the photos of a pair differ in size, or are too small to be mirrored to a patch.
+        """
+        picks = torch.randint(len(self.pairs), (count,), generator=generator).tolist()
+        places = torch.rand(count, 2, generator=generator).tolist()
+        turns = torch.randint(8, (count,), generator=generator).tolist()
+        photos = list(self._pool.map(self._read, picks))
+        crops = [_crop(pair, patch, place, turn) for pair, place, turn in zip(photos, places, turns, strict=True)]
+        degraded, clean = zip(*crops, strict=True)
+        return torch.stack(degraded), torch.stack(clean)
+
+
 class PhotoSource:
-    """Clean photos of a folder; `in_memory` keeps all of them decoded, otherwise only recently used ones.
+    """Clean photos of a folder; `in_memory` and `cache` are those of `FilePairs`.
 
     Args:
         held_out: stems of files that must never be drawn.
-        cache: photos that stay decoded when they are not all in memory.
 
     Raises:
         DataError: the folder is missing or empty, or everything in it is held out.
@@ -46,20 +80,16 @@ class PhotoSource:
 
     def __init__(self, folder: Path, held_out: Collection[str] = (), in_memory: bool = True, cache: int = 64) -> None:
         self.paths = _without(list_images(folder), held_out, folder)
-        self._pool = ThreadPoolExecutor(max_workers=4)
-
-        def read(index: int) -> tuple[Photo, Photo]:
-            photo = _read(self.paths[index])
-            return photo, photo
-
-        self._read = _keep(read, len(self.paths), cache, in_memory, self._pool)
+        self._files = FilePairs([(path, path) for path in self.paths], in_memory, cache)
 
     def draw(self, count: int, patch: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        return _draw(self._read, len(self.paths), self._pool, count, patch, generator)
+        return self._files.draw(count, patch, generator)
 
 
 class PairedFolder:
     """Real pairs: `folder/input` holds degraded photos, `folder/target` the clean ones of the same stems and sizes.
+
+    The other arguments are those of `PhotoSource`.
 
     Raises:
         DataError: a folder is missing, a file has no partner, or everything is held out.
@@ -67,19 +97,10 @@ class PairedFolder:
 
     def __init__(self, folder: Path, held_out: Collection[str] = (), in_memory: bool = True, cache: int = 64) -> None:
         self.pairs = pair_up(folder / "input", folder / "target", held_out)
-        self._pool = ThreadPoolExecutor(max_workers=4)
-
-        def read(index: int) -> tuple[Photo, Photo]:
-            degraded_path, clean_path = self.pairs[index]
-            degraded, clean = _read(degraded_path), _read(clean_path)
-            if degraded.shape != clean.shape:
-                raise DataError(f"{degraded_path} and {clean_path} differ in size; a pair must show the same pixels")
-            return degraded, clean
-
-        self._read = _keep(read, len(self.pairs), cache, in_memory, self._pool)
+        self._files = FilePairs(self.pairs, in_memory, cache)
 
     def draw(self, count: int, patch: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        return _draw(self._read, len(self.pairs), self._pool, count, patch, generator)
+        return self._files.draw(count, patch, generator)
 
 
 def pair_up(input_folder: Path, target_folder: Path, held_out: Collection[str] = ()) -> list[tuple[Path, Path]]:
@@ -103,27 +124,16 @@ def _without(paths: Sequence[Path], held_out: Collection[str], folder: Path) -> 
     return kept
 
 
+def _read_pair(degraded_path: Path, clean_path: Path) -> tuple[Photo, Photo]:
+    clean = _read(clean_path)
+    degraded = clean if degraded_path == clean_path else _read(degraded_path)
+    if degraded.shape != clean.shape:
+        raise DataError(f"{degraded_path} and {clean_path} differ in size; a pair must show the same pixels")
+    return degraded, clean
+
+
 def _read(path: Path) -> Photo:
     return torch.from_numpy(read_rgb(path).copy()).permute(2, 0, 1)
-
-
-def _keep(read: Reader, count: int, cache: int, in_memory: bool, pool: ThreadPoolExecutor) -> Reader:
-    """The reader with everything read at once, or with a cache of the photos used last."""
-    if in_memory:
-        return list(pool.map(read, range(count))).__getitem__
-    return lru_cache(maxsize=cache)(read)
-
-
-def _draw(
-    read: Reader, available: int, pool: ThreadPoolExecutor, count: int, patch: int, generator: Generator
-) -> tuple[Tensor, Tensor]:
-    picks = torch.randint(available, (count,), generator=generator).tolist()
-    places = torch.rand(count, 2, generator=generator).tolist()
-    turns = torch.randint(8, (count,), generator=generator).tolist()
-    pairs = list(pool.map(read, picks))
-    crops = [_crop(pair, patch, place, turn) for pair, place, turn in zip(pairs, places, turns, strict=True)]
-    degraded, clean = zip(*crops, strict=True)
-    return torch.stack(degraded), torch.stack(clean)
 
 
 def _crop(pair: tuple[Photo, Photo], patch: int, place: Sequence[float], turn: int) -> tuple[Crop, Crop]:

@@ -20,7 +20,7 @@ from ceair.data.mixture import Batch
 from ceair.errors import CeairError
 from ceair.losses import make_loss
 from ceair.models import build, preset
-from ceair.train.inputs import training_mixture, validation_batches
+from ceair.train.inputs import schedule_steps, training_mixture, validation_batches
 from ceair.train.optim import MovingAverage, learning_rate, make_optimizers
 from ceair.train.report import Reporter, validate
 from ceair.train.settings import TrainSettings
@@ -76,6 +76,7 @@ class Run:
             self.clock = load_state(self.state_path, self.network, self.average, self.optimizers)
         self.loss = make_loss(settings.loss.pixelwise, settings.loss.frequency)
         self.mixture = training_mixture(settings)
+        self.steps = schedule_steps(settings, self.mixture)
         self.reporter = Reporter(settings, fabric.is_global_zero)
         self.validation = validation_batches(settings, fabric.device) if fabric.is_global_zero else {}
 
@@ -111,7 +112,7 @@ class Run:
         """The share of the schedule that is over, in [0, 1]: now, or by the same clock at another step."""
         budget = self.settings.train
         step = self.clock.step if step is None else step
-        steps = step / budget.steps if budget.steps else 0.0
+        steps = step / self.steps if self.steps else 0.0
         minutes = self.clock.seconds / 60 / budget.minutes if budget.minutes else 0.0
         return min(1.0, max(steps, minutes))
 
@@ -138,7 +139,8 @@ class Run:
         restored = module(batch.degraded.contiguous(memory_format=torch.channels_last))
         loss = self.loss(restored, batch.clean)
         self.fabric.backward(loss)
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.optim.clip)
+        if self.settings.optim.clip:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.optim.clip)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()

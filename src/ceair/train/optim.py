@@ -92,7 +92,7 @@ def learning_rate(progress: float, settings: OptimSettings) -> float:
     """The learning rate at a share of the schedule in [0, 1]: a linear warm-up, then half a cosine."""
     if progress < settings.warmup:
         return settings.lr * max(progress / settings.warmup, 1e-3)
-    share = (progress - settings.warmup) / (1 - settings.warmup)
+    share = (progress - settings.warmup) / (settings.horizon - settings.warmup)
     cosine = 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
     return settings.lr * (settings.final + (1 - settings.final) * cosine)
 

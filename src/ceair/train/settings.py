@@ -22,13 +22,28 @@ class SourceSettings:
 
 @dataclass(frozen=True)
 class DataSettings:
-    """Where patches come from; `held_out` is a text file of stems, one a line, that are kept for validation."""
+    """Where patches come from: sources and a mixture of them, or the training sets of a benchmark at its repeats.
+
+    Attributes:
+        held_out: a text file of stems, one a line, that are kept for validation.
+        held_out_scenes: of each training set of a benchmark, this many clean images are kept for validation.
+        in_memory: whether a benchmark's images are all held in memory; sources say so for themselves.
+    """
 
     root: Path
-    sources: dict[str, SourceSettings]
-    mixture: tuple[Ingredient, ...]
+    sources: dict[str, SourceSettings] = field(default_factory=dict)
+    mixture: tuple[Ingredient, ...] = ()
+    benchmark: str | None = None
     held_out: Path | None = None
+    held_out_scenes: int = 0
+    in_memory: bool = False
     group_size: int = 4
+
+    def __post_init__(self) -> None:
+        if (self.benchmark is None) == (not self.mixture):
+            raise ValueError("set either data.benchmark, or data.sources and data.mixture")
+        if self.benchmark and (self.sources or self.held_out):
+            raise ValueError("data.benchmark brings its own sources and data.held_out_scenes; leave the others out")
 
 
 @dataclass(frozen=True)
@@ -44,7 +59,8 @@ class Stage:
 class OptimSettings:
     """Muon on what is a matrix and AdamW on the rest, or AdamW alone as the published protocols have it.
 
-    `warmup` is a share of the schedule; `final` is the learning rate at its end relative to its peak.
+    `warmup` is a share of the schedule; `final` is the learning rate at the end of the cosine relative to its peak.
+    The cosine ends at `horizon` times the schedule: above 1 where a protocol stops before its cosine does.
     """
 
     kind: Literal["muon", "adamw"] = "muon"
@@ -54,7 +70,8 @@ class OptimSettings:
     weight_decay: float = 0.0
     warmup: float = 0.02
     final: float = 0.01
-    clip: float = 1.0
+    horizon: float = 1.0
+    clip: float | None = 1.0
     ema: float = 0.999
 
 
@@ -92,14 +109,18 @@ class ValidationSettings:
 
 @dataclass(frozen=True)
 class Budget:
-    """The schedule ends when either is used up; the learning rate follows the one that is further on."""
+    """The schedule ends when any of these is used up; the learning rate follows the one that is furthest on.
+
+    `epochs` are passes over the training sets of `data.benchmark`, repeats included.
+    """
 
     steps: int | None = None
+    epochs: float | None = None
     minutes: float | None = None
 
     def __post_init__(self) -> None:
-        if self.steps is None and self.minutes is None:
-            raise ValueError("set train.steps or train.minutes")
+        if self.steps is None and self.epochs is None and self.minutes is None:
+            raise ValueError("set train.steps, train.epochs or train.minutes")
 
 
 @dataclass(frozen=True)
@@ -121,6 +142,8 @@ class TrainSettings:
     log_every: int = 50
 
     def __post_init__(self) -> None:
+        if self.train.epochs and not self.data.benchmark:
+            raise ValueError("train.epochs needs data.benchmark; set train.steps or train.minutes")
         group = self.data.group_size
         ends = [stage.until for stage in self.stages]
         if not ends or ends != sorted(ends) or ends[-1] != 1.0:
