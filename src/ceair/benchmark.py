@@ -17,7 +17,7 @@ from ceair.data.locate import find
 from ceair.data.noise import LegacyNoise, add_noise
 from ceair.data.pairs import Sample, centre_crop, complete_pairs, evenly_spaced, read_pair
 from ceair.errors import DataError
-from ceair.evaluate import METRICS, Restore, Result, Table, cropped, judge, restored_pixels
+from ceair.evaluate import METRICS, Perceptual, Restore, Result, Table, cropped, judge, restored_pixels
 from ceair.image import Picture, list_images, read_picture, read_rgb, write_picture
 
 _WORKERS = 2
@@ -194,13 +194,18 @@ def without_images(condition: Condition, images: SavedImages) -> Condition:
 
 
 def score_condition(
-    condition: Condition, method: Method, legacy_noise: bool = False, keep: Path | None = None
+    condition: Condition,
+    method: Method,
+    legacy_noise: bool = False,
+    keep: Path | None = None,
+    perceptual: Perceptual | None = None,
 ) -> Iterator[Result]:
     """Restore and score the images of a condition, in the order of its files.
 
     Args:
         legacy_noise: add the field's stream of noise instead of each image's own.
         keep: a folder for the restored images, as 8-bit PNG.
+        perceptual: a learned distance to score by, too.
 
     Raises:
         DataError: images of a pair differ in size, or the method's answer does not fit.
@@ -218,7 +223,7 @@ def score_condition(
             answer = method(condition, sample, (height, width))
             files = files | ({"restored": answer.sha256} if answer.sha256 else {})
             path = keep / f"{sample.name}.png" if keep else None
-            scoring.append(pool.submit(_finish, sample, answer.pixels, files, path))
+            scoring.append(pool.submit(_finish, sample, answer.pixels, files, path, perceptual))
             if len(scoring) > _AHEAD:
                 yield scoring.popleft().result()
         while scoring:
@@ -264,10 +269,12 @@ def _read(condition: Condition, degraded: Path, clean: Path, noisy: bool) -> tup
     return Sample(clean.stem, made, image), {"target": sha256(clean)}
 
 
-def _finish(sample: Sample, pixels: metrics.Image, files: dict[str, str], path: Path | None) -> Result:
+def _finish(
+    sample: Sample, pixels: metrics.Image, files: dict[str, str], path: Path | None, perceptual: Perceptual | None
+) -> Result:
     if path is not None:
         write_picture(path, Picture(pixels.clip(0, 1).astype(np.float32, copy=False)))
-    return judge(sample, pixels, files=files)
+    return judge(sample, pixels, files=files, perceptual=perceptual)
 
 
 def sha256(path: Path) -> str:

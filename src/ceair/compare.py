@@ -11,7 +11,7 @@ import numpy as np
 from ceair.errors import DataError
 from ceair.metrics import bootstrap_interval
 
-METRICS = ("psnr", "psnr_8bit", "ssim_uniform", "ssim_gaussian")
+METRICS = ("psnr", "psnr_8bit", "ssim_uniform", "ssim_gaussian", "lpips")
 """What is compared, under its name in the files."""
 
 _FLIPS = 10_000
@@ -105,7 +105,7 @@ def _conditions(path: Path) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
 
 def _numbers(image: Mapping[str, Any]) -> dict[str, Any]:
     """What matters of an image; a value of another type raises."""
-    metrics = {metric: None if image[metric] is None else float(image[metric]) for metric in METRICS}
+    metrics = {metric: None if image.get(metric) is None else float(image[metric]) for metric in METRICS}
     before = None if image["input_psnr"] is None else float(image["input_psnr"])
     files = dict(image.get("sha256", {}))
     size = (int(image["height"]), int(image["width"]))

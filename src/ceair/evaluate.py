@@ -21,6 +21,9 @@ from ceair.errors import DataError
 Restore = Callable[[Float[Tensor, "b 3 h w"]], Float[Tensor, "b 3 h w"]]
 """Restores RGB images in [0, 1]; the result may lie on any device."""
 
+Perceptual = Callable[[Float[Tensor, "b 3 h w"], Float[Tensor, "b 3 h w"]], Float[Tensor, "b"]]
+"""A learned distance of restored and clean images, such as `ceair.lpips.LPIPS`."""
+
 FIELD_CROP = 16
 """Sides are cropped to multiples of this in AirNet, PromptIR and all that follow them."""
 
@@ -29,13 +32,15 @@ FIELD_CROP = 16
 class Score:
     """How close a restored image is to the clean one: PSNR in dB, infinite for equal images, and SSIM.
 
-    An SSIM is None where the image is smaller than its window (7 pixels the uniform, 11 the Gaussian one).
+    An SSIM is None where the image is smaller than its window (7 pixels the uniform, 11 the Gaussian one); LPIPS where
+    nobody asked for it or a side is shorter than 16 pixels.
     """
 
     psnr: float
     psnr_8bit: float
     ssim_uniform: float | None
     ssim_gaussian: float | None
+    lpips: float | None = None
 
 
 METRICS = tuple(metric.name for metric in fields(Score))
@@ -128,15 +133,23 @@ def restored_pixels(sample: Sample, restore: Restore) -> metrics.Image:
     return restored[0].permute(1, 2, 0).numpy()
 
 
-def judge(sample: Sample, restored: metrics.Image, ssim: bool = True, files: Mapping[str, str] | None = None) -> Result:
+def judge(
+    sample: Sample,
+    restored: metrics.Image,
+    ssim: bool = True,
+    files: Mapping[str, str] | None = None,
+    perceptual: Perceptual | None = None,
+) -> Result:
     """The result of a sample: `restored` and its degraded image, compared with the clean one; `files` are noted."""
     clean = _unit(sample.clean)
     height, width = clean.shape[:2]
     before = metrics.psnr(_unit(sample.degraded), clean)
-    return Result(sample.name, height, width, before, score(restored, clean, ssim), files or {})
+    return Result(sample.name, height, width, before, score(restored, clean, ssim, perceptual), files or {})
 
 
-def score(restored: metrics.Image, clean: metrics.Image, ssim: bool = True) -> Score:
+def score(
+    restored: metrics.Image, clean: metrics.Image, ssim: bool = True, perceptual: Perceptual | None = None
+) -> Score:
     """Compare a restored with a clean image, RGB in [0, 1]; the restored one is clipped to that range.
 
     Raises:
@@ -150,12 +163,18 @@ def score(restored: metrics.Image, clean: metrics.Image, ssim: bool = True) -> S
         psnr_8bit=metrics.psnr(rounded, clean),
         ssim_uniform=metrics.ssim_uniform(restored, clean) if side >= metrics.UNIFORM_WINDOW else None,
         ssim_gaussian=metrics.ssim_gaussian(restored, clean) if side >= metrics.GAUSSIAN_WINDOW else None,
+        lpips=_distance(perceptual, restored, clean) if perceptual and min(clean.shape[:2]) >= 16 else None,
     )
 
 
 def identity(degraded: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
     """The `Restore` that does nothing: what unprocessed images score."""
     return degraded
+
+
+def _distance(perceptual: Perceptual, restored: metrics.Image, clean: metrics.Image) -> float:
+    pair = (torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None] for image in (restored, clean))
+    return float(perceptual(*pair))
 
 
 def _unit(image: np.ndarray) -> metrics.Image:

@@ -12,8 +12,8 @@ from ceair.data.benchmarks import Benchmark
 from ceair.data.published import Published, PublishedRow
 from ceair.evaluate import METRICS
 
-HEADER = ("condition", "images", "input PSNR", "PSNR", "PSNR 8-bit", "SSIM 7x7", "SSIM Gaussian")
-"""Of `rows`, without the interval."""
+HEADER = ("condition", "images", "input PSNR", "PSNR", "PSNR 8-bit", "SSIM 7x7", "SSIM Gaussian", "LPIPS")
+"""Of `rows`, without the interval; LPIPS is there only where it was asked for."""
 
 SOURCES = (
     "told: gets the true degradation as an input; all others are blind.",
@@ -31,14 +31,20 @@ def rows(scored: Sequence[Scored], averaged: bool, intervals: bool) -> tuple[lis
     Args:
         intervals: add a column with the 95 % interval of the mean PSNR.
     """
-    lines = [_row(one) for one in scored]
+    metrics = [
+        metric
+        for metric in METRICS
+        if metric != "lpips" or any(one.table and one.table.values(metric) for one in scored)
+    ]
+    header = HEADER[: 3 + len(metrics)]
+    lines = [_row(one, metrics) for one in scored]
     mean = average(scored) if averaged else None
     if mean is not None:
-        lines.append(["average", "", "", *(_number(mean.get(metric), _decimals(metric)) for metric in METRICS)])
+        lines.append(["average", "", "", *(_number(mean.get(metric), _decimals(metric)) for metric in metrics)])
     if not intervals:
-        return list(HEADER), lines
+        return list(header), lines
     spreads = [_interval(one) for one in scored] + [""] * (len(lines) - len(scored))
-    return [*HEADER, "95 % of PSNR"], [[*line, spread] for line, spread in zip(lines, spreads, strict=True)]
+    return [*header, "95 % of PSNR"], [[*line, spread] for line, spread in zip(lines, spreads, strict=True)]
 
 
 def notes(scored: Sequence[Scored], averaged: bool) -> list[str]:
@@ -97,13 +103,13 @@ def table_of_images(scored: Sequence[Scored]) -> str:
     return stream.getvalue()
 
 
-def _row(one: Scored) -> list[str]:
+def _row(one: Scored, metrics: Sequence[str]) -> list[str]:
     condition, table = one.condition, one.table
     if table is None:
-        return [condition.title, "absent", *["-"] * (len(HEADER) - 2)]
+        return [condition.title, "absent", *["-"] * (1 + len(metrics))]
     whole = condition.expected or condition.available
     images = f"{len(condition.files)}" + (f" of {whole}" if condition.status == "incomplete" else "")
-    means = (_number(table.mean(metric), _decimals(metric)) for metric in METRICS)
+    means = (_number(table.mean(metric), _decimals(metric)) for metric in metrics)
     return [condition.title, images, _number(table.input_psnr, 2), *means]
 
 

@@ -15,7 +15,7 @@ from ceair.cli.table import Format
 if TYPE_CHECKING:
     from ceair.benchmark import Condition, Method, Scored
     from ceair.data.benchmarks import Benchmark
-    from ceair.evaluate import Result
+    from ceair.evaluate import Perceptual, Result
 
 
 class Restorers(str, Enum):
@@ -50,6 +50,7 @@ Compare = Annotated[bool, typer.Option("--compare", help="Show published rows be
 Form = Annotated[Format, typer.Option("--format", help="How tables are written.")]
 Csv = Annotated[Path | None, typer.Option("--csv", help="Write every image's scores to this file.")]
 JsonFile = Annotated[Path | None, typer.Option(help="Write what --json prints to this file.")]
+Lpips = Annotated[Path | None, typer.Option(help="Score by LPIPS, too: its weights; see docs/benchmarks.md.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
 
 
@@ -78,6 +79,7 @@ def evaluate(
     crop: Crop = None,
     limit: Limit = None,
     legacy_noise: Legacy = False,
+    lpips_weights: Lpips = None,
     save: Save = None,
     compare: Compare = False,
     form: Form = Format.table,
@@ -100,6 +102,7 @@ def evaluate(
         "benchmark": benchmark, "data": _text(data), "target": _text(target), "input": _text(input_folder),
         "noise": noise, "method": "images" if images else method.value, "images": _text(images),
         "crop": crop, "limit": limit, "legacy_noise": legacy_noise,
+        "lpips_weights": _text(lpips_weights),
     }  # fmt: skip
     task = _task(benchmark, data, (target, input_folder, noise), crop, limit)
     if compare and not (task.benchmark and task.benchmark.published):
@@ -109,7 +112,8 @@ def evaluate(
         task, answer, about, used = _saved(task, images)
     else:
         answer, about, used = _network(method, weights or "ceair-t", device or "auto")
-    scored = _score_all(task.conditions, answer, legacy_noise, save)
+    perceptual = _perceptual(lpips_weights)
+    scored = _score_all(task.conditions, answer, legacy_noise, save, perceptual)
     name = weights or (images.name if images else {"identity": "input"}.get(method.value, "ceair-t"))
     _write(task, scored, settings | about, used, csv, json_file, as_json)
     if not as_json:
@@ -211,8 +215,20 @@ def _network(method: Restorers, weights: str, device: str) -> "tuple[Method, dic
     return network(restorer.restore_tensor), about, str(restorer.device)
 
 
+def _perceptual(weights: Path | None) -> "Perceptual | None":
+    if weights is None:
+        return None
+    from ceair.lpips import LPIPS
+
+    return LPIPS.from_file(weights)
+
+
 def _score_all(
-    conditions: "Sequence[Condition]", method: "Method", legacy_noise: bool, save: Path | None
+    conditions: "Sequence[Condition]",
+    method: "Method",
+    legacy_noise: bool,
+    save: Path | None,
+    perceptual: "Perceptual | None",
 ) -> "list[Scored]":
     """Score each condition, with a progress bar on stderr where that is a terminal."""
     from rich.console import Console
@@ -226,7 +242,7 @@ def _score_all(
 
         def results(condition: "Condition") -> "Iterator[Result]":
             keep = save / condition.folder if save else None
-            for result in score_condition(condition, method, legacy_noise, keep):
+            for result in score_condition(condition, method, legacy_noise, keep, perceptual):
                 progress.update(bar, description=f"{condition.title}: {result.name}")
                 progress.advance(bar)
                 yield result
