@@ -1,7 +1,7 @@
-"""Write the README's tables from the card of the bundled weights and from the presets, or check that they are up to date.
+"""Write the tables of the README and the model card from the bundled weights' card and the presets, or check them.
 
-    python scripts/readme_tables.py            # writes
-    python scripts/readme_tables.py --check    # exits 1 if something would change
+python scripts/readme_tables.py            # writes
+python scripts/readme_tables.py --check    # exits 1 if something would change
 """
 
 import argparse
@@ -15,7 +15,7 @@ from ceair.checkpoint import BUNDLED
 from ceair.cost import count
 from ceair.models import PRESETS
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
 
 
 def main() -> None:
@@ -23,13 +23,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
-    before = README.read_text(encoding="utf-8")
-    after = _insert(_insert(before, "results", results()), "cost", costs())
-    if check:
-        if before != after:
-            sys.exit("the tables of README.md are out of date; run python scripts/readme_tables.py")
-        return
-    README.write_text(after, encoding="utf-8")
+    tables = {"results": results(), "cost": costs()}
+    for path in (ROOT / "README.md", ROOT / "docs" / "model-card.md"):
+        before = after = path.read_text(encoding="utf-8")
+        for name, table in tables.items():
+            after = _insert(after, name, table)
+        if check and before != after:
+            sys.exit(f"the tables of {path.name} are out of date; run python scripts/readme_tables.py")
+        if not check:
+            path.write_text(after, encoding="utf-8")
 
 
 def results() -> str:
