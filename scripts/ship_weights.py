@@ -1,10 +1,11 @@
-"""Put the weights of a finished run into the package, with the card that says where they come from and how they score.
+"""Put the weights of finished runs into the package, with the card that says where they come from and how they score.
 
-    python scripts/ship_weights.py --run runs/ceair-t --commit HASH --hardware "2 CPU cores" --sources DIR/SOURCES.tsv \
-        --scores noise=noise.json rain=rain.json ... --failures docs/known_failures.txt
+    python scripts/ship_weights.py --runs runs/ceair-t=HASH runs/ceair-t-finish=HASH --hardware "2 CPU cores" \
+        --sources DIR/SOURCES.tsv --scores CBSD68=cbsd68.json Rain100L=rain.json ... --failures failures.txt
 
-Each file of `--scores` is what `ceair evaluate ... --json` printed; `--sources` is a tab-separated table of `folder`,
-`files`, `source` and `terms`.
+`--runs` names the output folders in the order in which they ran, each with the commit that it ran at; the last one's weights
+are shipped. Each file of `--scores` is what `ceair evaluate ... --json` printed; `--sources` is a tab-separated table of
+`folder`, `files`, `source` and `terms`; `--failures` has a known failure in each line.
 """
 
 import argparse
@@ -21,29 +22,18 @@ from ceair.files import write_atomically
 def main() -> None:
     """Check that the weights load, then write them and their card."""
     arguments = _arguments()
-    settings = json.loads((arguments.run / "settings.json").read_text(encoding="utf-8"))
-    name = settings["preset"]
-    weights = arguments.run / f"{name}.safetensors"
-    parameters = sum(parameter.numel() for parameter in load_network(weights).parameters())
-    _, metadata = load_tensors(weights)
+    runs = [_run(*word.rpartition("=")[::2]) for word in arguments.runs]
+    name = runs[-1]["settings"]["preset"]
+    weights = Path(arguments.runs[-1].rpartition("=")[0]) / f"{name}.safetensors"
     content = weights.read_bytes()
-    for key in ("output", "init_from"):
-        settings.pop(key)
-    settings["data"]["root"] = "DIR"
     card = {
         "name": name,
         "sha256": hashlib.sha256(content).hexdigest(),
-        "parameters": parameters,
+        "parameters": sum(parameter.numel() for parameter in load_network(weights).parameters()),
         "licence": "The file is under Apache-2.0; the photos it was trained on have terms of their own, listed below.",
         "blind": "One set of weights for all damages; nothing but the image is given to the network.",
-        "training": {
-            "command": f"ceair train configs/{name}.yaml data.root=DIR",
-            "commit": arguments.commit,
-            "hardware": arguments.hardware,
-            "minutes": round(metadata["minutes"], 1),
-            "steps": metadata["steps"],
-            "settings": settings,
-        },
+        "hardware": arguments.hardware,
+        "runs": runs,
         "data": _sources(arguments.sources),
         "scores": dict(_score(*word.partition("=")[::2]) for word in arguments.scores),
         "known_failures": arguments.failures.read_text(encoding="utf-8").strip().splitlines(),
@@ -54,10 +44,30 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    for option, kind in (("run", Path), ("commit", str), ("hardware", str), ("sources", Path), ("failures", Path)):
-        parser.add_argument(f"--{option}", type=kind, required=True)
+    parser.add_argument("--runs", nargs="+", required=True)
     parser.add_argument("--scores", nargs="+", required=True)
+    for option, kind in (("hardware", str), ("sources", Path), ("failures", Path)):
+        parser.add_argument(f"--{option}", type=kind, required=True)
     return parser.parse_args()
+
+
+def _run(folder: str, commit: str) -> dict[str, Any]:
+    """What one run did: its commit, its settings without the paths of its machine, and how long it took.
+
+    Steps and minutes include those of a run that it resumed.
+    """
+    settings = json.loads((Path(folder) / "settings.json").read_text(encoding="utf-8"))
+    settings["data"]["root"] = "DIR"
+    settings["output"] = f"runs/{Path(settings['output']).name}"
+    if settings["init_from"]:
+        settings["init_from"] = Path(settings["init_from"]).name
+    _, metadata = load_tensors(Path(folder) / f"{settings['preset']}.safetensors")
+    return {
+        "commit": commit,
+        "steps": metadata["steps"],
+        "minutes": round(metadata["minutes"], 1),
+        "settings": settings,
+    }
 
 
 def _sources(table: Path) -> list[dict[str, str]]:
@@ -72,7 +82,8 @@ def _score(label: str, file: str) -> tuple[str, dict[str, Any]]:
     rows = {}
     for condition in document["conditions"]:
         means = {key: round(value, 4) for key, value in condition["means"].items() if value is not None}
-        rows[condition["condition"]] = {"images": condition["count"], "input_psnr": condition["input_psnr"], **means}
+        before = condition["input_psnr"] and round(condition["input_psnr"], 4)
+        rows[condition["condition"]] = {"images": condition["count"], "input_psnr": before, **means}
     return label, rows
 
 
