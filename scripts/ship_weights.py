@@ -3,9 +3,9 @@
     python scripts/ship_weights.py --runs runs/ceair-t=HASH runs/ceair-t-finish=HASH --hardware "2 CPU cores" \
         --sources DIR/SOURCES.tsv --scores CBSD68=cbsd68.json Rain100L=rain.json ... --failures failures.txt
 
-`--runs` names the output folders in the order in which they ran, each with the commit that it ran at; the last one's weights
-are shipped. Each file of `--scores` is what `ceair evaluate ... --json` printed; `--sources` is a tab-separated table of
-`folder`, `files`, `source` and `terms`; `--failures` has a known failure in each line.
+`--runs` names the output folders in the order in which they ran, each with the commit that it ran at; the last one's
+weights are shipped. Each file of `--scores` is what `ceair evaluate ... --json` printed; `--sources` is a tab-separated
+table of `folder`, `files`, `source` and `terms`; `--failures` has a known failure in each line.
 """
 
 import argparse
