@@ -21,6 +21,9 @@ _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 class LPIPS(nn.Module):
     """Features of VGG-16 after each of its five stages, compared as directions, weighted channel by channel."""
 
+    shift: Tensor
+    scale: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         widths = [3, *(stage[-1] for stage in _STAGES)]
