@@ -58,7 +58,7 @@ def _run(folder: str, commit: str) -> dict[str, Any]:
     """
     settings = json.loads((Path(folder) / "settings.json").read_text(encoding="utf-8"))
     settings["data"]["root"] = "DIR"
-    settings["output"] = f"runs/{Path(settings['output']).name}"
+    del settings["output"]
     if settings["init_from"]:
         settings["init_from"] = Path(settings["init_from"]).name
     _, metadata = load_tensors(Path(folder) / f"{settings['preset']}.safetensors")
