@@ -26,7 +26,7 @@ def test_each_command_and_its_options_exist(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", re.findall(r"\]\(([^):]+)\)", README) + re.findall(r"^\| `([^`]+)`", README, flags=re.M)
+    "path", re.findall(r"\]\(([^):]+)\)", README) + re.findall(r"^\| `([^`]+[/.][^`]*)`", README, flags=re.M)
 )
 def test_each_file_named_exists(path: str) -> None:
     assert (ROOT / path).exists()

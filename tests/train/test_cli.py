@@ -35,7 +35,7 @@ def complain(
         ("data.held_out=/nowhere/list.txt", "cannot read the list of held-out images"),
         ("data.group_size=3", "a batch of 4 does not split into groups of 3"),
         ("stages=[{until: 0.5, patch: 32, batch: 4}]", "stages must ascend"),
-        ("train.steps=null", "set train.steps or train.minutes"),
+        ("train.steps=null", "set train.steps, train.epochs or train.minutes"),
         ("verbose", "`verbose` is no override"),
     ],
 )
