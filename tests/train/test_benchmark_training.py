@@ -54,6 +54,35 @@ def aio3(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="module")
+def aio5(aio3: Path) -> Path:
+    """The same, with the sets that AIO-5 has beside those of AIO-3, in the layout of AdaIR."""
+    folders = {
+        "Train/Deblur": ("blur", "sharp"),
+        "Train/Enhance": ("low", "gt"),
+        "test/deblur/gopro": ("input", "target"),
+        "test/enhance/lol": ("input", "target"),
+    }
+    for number, (parent, (degraded, clean)) in enumerate(folders.items()):
+        for index in range(3):
+            seed = 100 * number + 200 + index
+            photo(aio3 / parent / degraded / f"{index}.png", seed, 20)
+            photo(aio3 / parent / clean / f"{index}.png", seed)
+    return aio3
+
+
+@pytest.fixture(scope="module")
+def cdd11(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three scenes of each split of CDD-11, as OneRestore's authors pack it."""
+    root = tmp_path_factory.mktemp("cdd11")
+    for split, first in (("train", 0), ("test", 50)):
+        for folder in ("clear", *CDD11_SUBSETS):
+            for index in range(3):
+                noise = 0 if folder == "clear" else 15
+                photo(root / f"CDD-11_{split}/{folder}/{index:05}.png", first + index, noise)
+    return root
+
+
 def settings_of(name: str, root: Path, *words: str) -> TrainSettings:
     return load(TrainSettings, CONFIGS / f"{name}.yaml", [f"data.root={root}", *SMALL, *words])
 
@@ -62,18 +91,25 @@ def ceair(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "ceair", *words], capture_output=True, text=True, check=False)
 
 
-def test_from_doctor_to_table(aio3: Path, tmp_path: Path) -> None:
-    assert ceair("doctor", "aio3", "--data", str(aio3)).returncode == 0
+@pytest.mark.parametrize(
+    ("name", "held_out", "columns"),
+    [("aio3", "wed noise 15", 5), ("aio5", "lol-v1-train", 5), ("cdd11", "cdd11-low-haze-train", 11)],
+)
+def test_from_doctor_to_table(
+    name: str, held_out: str, columns: int, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    data = str(request.getfixturevalue(name))
+    assert ceair("doctor", name, "--data", data).returncode == 0
     stages = "stages=[{until: 1.0, patch: 32, batch: 4}]"
-    words = (f"data.root={aio3}", f"output={tmp_path}", *SMALL, stages, *SHORT)
-    trained = ceair("train", str(CONFIGS / "aio3.yaml"), *words)
+    words = (f"data.root={data}", f"output={tmp_path}", *SMALL, stages, *SHORT)
+    trained = ceair("train", str(CONFIGS / f"{name}.yaml"), *words)
     assert trained.returncode == 0, trained.stderr
-    assert "wed noise 15" in trained.stderr  # validated on what was held out
+    assert held_out in trained.stderr  # validated on what was held out
     weights = tmp_path / "ceair-t.safetensors"
     assert load_tensors(weights)[1]["steps"] == 2
-    scored = ceair("evaluate", "aio3", "--data", str(aio3), "--weights", str(weights), "--device", "cpu", "--json")
+    scored = ceair("evaluate", name, "--data", data, "--weights", str(weights), "--device", "cpu", "--json")
     assert scored.returncode == 0, scored.stderr
-    assert len(json.loads(scored.stdout)["conditions"]) == 5
+    assert len(json.loads(scored.stdout)["conditions"]) == columns
 
 
 def test_each_image_comes_at_the_repeats_of_the_protocol(aio3: Path) -> None:
@@ -99,12 +135,9 @@ def test_scenes_held_out_are_validated_on_and_never_drawn(aio3: Path) -> None:
     assert not validation_batches(settings_of("aio3", aio3, "data.held_out_scenes=0"), CPU)
 
 
-def test_cdd11_draws_all_subsets_alike(tmp_path: Path) -> None:
-    for folder in ("clear", *CDD11_SUBSETS):
-        for index in range(2):
-            photo(tmp_path / f"CDD-11_train/{folder}/{index:05}.png", index, 0 if folder == "clear" else 15)
-    mixture = training_mixture(settings_of("cdd11", tmp_path, "data.held_out_scenes=0"))
-    assert [ingredient.weight for ingredient in mixture.ingredients] == [4.0] * 11
+def test_cdd11_draws_all_subsets_alike(cdd11: Path) -> None:
+    mixture = training_mixture(settings_of("cdd11", cdd11, "data.held_out_scenes=0"))
+    assert [ingredient.weight for ingredient in mixture.ingredients] == [6.0] * 11
 
 
 def test_holding_out_everything_is_refused(aio3: Path) -> None:
@@ -112,9 +145,10 @@ def test_holding_out_everything_is_refused(aio3: Path) -> None:
         training_mixture(settings_of("aio3", aio3, "data.held_out_scenes=3"))
 
 
-def test_a_missing_set_is_named_with_the_command_that_says_more(aio3: Path) -> None:
-    with pytest.raises(DataError, match=r"GoPro, training is not in .*; `ceair doctor aio5 --data .*` says"):
-        training_mixture(settings_of("aio5", aio3, "data.held_out_scenes=0"))
+def test_a_missing_set_is_named_with_the_command_that_says_more(cdd11: Path) -> None:
+    message = r"Waterloo Exploration Database is not in .*; `ceair doctor aio5 --data .*` says"
+    with pytest.raises(DataError, match=message):
+        training_mixture(settings_of("aio5", cdd11, "data.held_out_scenes=0"))
 
 
 @pytest.mark.parametrize(
