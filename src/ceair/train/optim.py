@@ -48,6 +48,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """Update every weight that has a gradient; returns what `closure` computed, as all optimisers of torch do."""
         loss = None if closure is None else closure()
         for group in self.param_groups:
             shapes: dict[tuple[int, ...], list[nn.Parameter]] = defaultdict(list)
