@@ -4,7 +4,6 @@ import csv
 import hashlib
 import json
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import pytest
 from PIL import Image
 
 from ceair import metrics
-from ceair.cli import main
 from ceair.data import benchmarks
 
 DATA = os.environ.get("CEAIR_DATA")
@@ -47,23 +45,6 @@ def small_sets(monkeypatch: pytest.MonkeyPatch) -> None:
             for column in benchmark.columns
         )
         monkeypatch.setitem(benchmarks.BENCHMARKS, name, replace(benchmark, columns=columns))
-
-
-@pytest.fixture
-def ceair(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
-    """Runs the command line in this process: exit code, stdout, stderr."""
-
-    def run(*words: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["ceair", *map(str, words)])
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 def photo(path: Path, seed: int, noise: float, size: tuple[int, int] = (34, 50)) -> None:

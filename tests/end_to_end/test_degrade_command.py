@@ -10,28 +10,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ceair.cli import main
 from ceair.data.cdd_open import SUBSETS
 
 
 @pytest.fixture
-def ceair(monkeypatch, capfd, tmp_path):
+def ceair(ceair, monkeypatch, tmp_path):
     """Runs `ceair degrade` in a folder of its own with two photos in `in`: exit code, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
     photo("in/a.png")
     photo("in/b.bmp", seed=1)
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["ceair", "degrade", *map(str, words)])
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return run
+    return lambda *words: ceair("degrade", *words)
 
 
 def photo(path, size=(40, 48), seed=0):

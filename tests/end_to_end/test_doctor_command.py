@@ -1,31 +1,17 @@
 """`ceair doctor` as a user calls it."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from ceair.cli import main
-
 
 @pytest.fixture
-def ceair(monkeypatch, capfd, tmp_path):
+def ceair(ceair, monkeypatch, tmp_path):
     """Runs `ceair` in a folder of its own: exit code, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["ceair", *map(str, words)])
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return run
+    return ceair
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from PIL import Image
 
 from ceair import checkpoint
 from ceair.checkpoint import save_tensors
-from ceair.cli import main
 from ceair.models import build, preset
 
 DATA = os.environ.get("CEAIR_DATA")
@@ -29,23 +28,6 @@ def folders(tmp_path: Path) -> Path:
             (tmp_path / name).mkdir(exist_ok=True)
             Image.fromarray(image.astype(np.uint8)).save(tmp_path / name / f"{index}.png")
     return tmp_path
-
-
-@pytest.fixture
-def ceair(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
-    """Runs the command line in this process: exit code, stdout, stderr."""
-
-    def run(*words: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["ceair", *map(str, words)])
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 def test_noise_gives_a_row_for_each_strength(ceair, folders: Path) -> None:  # type: ignore[no-untyped-def]

@@ -12,7 +12,6 @@ import torch
 from PIL import Image
 
 from ceair.checkpoint import save_tensors
-from ceair.cli import main
 from ceair.image import Picture, read_picture, write_picture
 from ceair.models import build, preset
 
@@ -28,21 +27,10 @@ def weights(tmp_path_factory):
 
 
 @pytest.fixture
-def ceair(monkeypatch, capfd, weights, tmp_path):
+def ceair(ceair, monkeypatch, weights, tmp_path):
     """Runs `ceair restore` in a folder of its own: exit code, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["ceair", "restore", *map(str, words), "--weights", str(weights)])
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return run
+    return lambda *words: ceair("restore", *words, "--weights", weights)
 
 
 def photo(path, size=(20, 24), channels=3, seed=0, **saving):
