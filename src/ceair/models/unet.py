@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ceair.nn.context import Context, SeesWholeImage
 from ceair.nn.resample import Downsample, Upsample, pad_to_multiple
 
 BlockFactory = Callable[[int], nn.Module]
@@ -62,18 +63,84 @@ class UNet(nn.Module):
         )
         self.head = nn.Conv2d(widths[0], 3 * stem_stride**2, 3, padding=1)
 
-    def forward(self, degraded: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
-        """Restore RGB images in [0, 1], of any height and width; the result is not clamped."""
+    def forward(self, degraded: Float[Tensor, "b 3 h w"], context: Context | None = None) -> Float[Tensor, "b 3 h w"]:
+        """Restore RGB images in [0, 1], of any height and width; the result is not clamped.
+
+        Args:
+            context: what `context` found out about the larger image that these are crops of; None for whole images.
+        """
         height, width = degraded.shape[-2:]
         padded = pad_to_multiple(degraded, self.size_multiple)
+        return self.restore_padded(padded, context)[..., :height, :width]
+
+    def restore_padded(
+        self, padded: Float[Tensor, "b 3 h w"], context: Context | None = None
+    ) -> Float[Tensor, "b 3 h w"]:
+        """As `forward`, for images whose sides are multiples of `size_multiple`: what exported graphs compute."""
+        apply = _by_itself if context is None else _informed(context)
+        features = self._body(padded, apply)
+        for part in self.decoder[0].children():
+            features = apply(part, features)
+        return padded + F.pixel_shuffle(self.head(features), self.stem_stride)
+
+    def context(self, crops: Float[Tensor, "b 3 h w"]) -> Context:
+        """What the parts that look at the whole image know of one, from crops of it.
+
+        Crops that start at multiples of `size_multiple` and partition the image give nearly what the network knows when
+        it sees the image at once; crops spread evenly over a part of it give an estimate.
+
+        Args:
+            crops: parts of one image, RGB in [0, 1], all of one size.
+        """
+        context: Context = []
+        apply = _gathering(context)
+        features = self._body(pad_to_multiple(crops, self.size_multiple), apply)
+        finest = list(self.decoder[0].children())
+        seeing = [index for index, part in enumerate(finest) if isinstance(part, SeesWholeImage)]
+        for part in finest[: max(seeing, default=-1) + 1]:
+            features = apply(part, features)
+        return context
+
+    def _body(self, padded: Float[Tensor, "b 3 h w"], apply: "_Apply") -> Float[Tensor, "b c h2 w2"]:
+        """Everything in front of the finest decoder level's stage."""
         features = self.stem(F.pixel_unshuffle(padded, self.stem_stride))
         skips = []
         for stage, down in zip(self.encoder, self.down, strict=True):
-            features = stage(features)
+            for part in stage.children():
+                features = apply(part, features)
             skips.append(features)
             features = down(features)
-        features = self.bottleneck(features)
-        for stage, up, fuse in reversed(list(zip(self.decoder, self.up, self.fuse, strict=True))):
-            features = stage(fuse(torch.cat((up(features), skips.pop()), dim=1)))
-        restored = padded + F.pixel_shuffle(self.head(features), self.stem_stride)
-        return restored[..., :height, :width]
+        for part in self.bottleneck.children():
+            features = apply(part, features)
+        for level in reversed(range(len(self.decoder))):
+            features = self.fuse[level](torch.cat((self.up[level](features), skips.pop()), dim=1))
+            if level > 0:
+                for part in self.decoder[level].children():
+                    features = apply(part, features)
+        return features
+
+
+_Apply = Callable[[nn.Module, Tensor], Tensor]
+
+
+def _by_itself(part: nn.Module, features: Tensor) -> Tensor:
+    return part(features)
+
+
+def _informed(context: Context) -> _Apply:
+    summaries = iter(context)
+
+    def apply(part: nn.Module, features: Tensor) -> Tensor:
+        return part(features, next(summaries)) if isinstance(part, SeesWholeImage) else part(features)
+
+    return apply
+
+
+def _gathering(context: Context) -> _Apply:
+    def apply(part: nn.Module, features: Tensor) -> Tensor:
+        if not isinstance(part, SeesWholeImage):
+            return part(features)
+        context.append(part.summary(features))
+        return part(features, context[-1])
+
+    return apply

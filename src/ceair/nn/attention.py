@@ -8,6 +8,9 @@ from torch import Tensor, nn
 from ceair.nn.feedforward import GatedFeedForward
 from ceair.nn.norm import ChannelNorm
 
+Affinities = Float[Tensor, "b m d d"]
+"""How much each of d channels takes of each, in each of m heads."""
+
 
 class TransposedAttention(nn.Module):
     """Attention between channels instead of pixels: its cost is linear in the pixels.
@@ -27,14 +30,30 @@ class TransposedAttention(nn.Module):
         self.mix = nn.Conv2d(3 * channels, 3 * channels, 3, padding=1, groups=3 * channels)
         self.project = nn.Conv2d(channels, channels, 1)
 
-    def forward(self, features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    def forward(
+        self, features: Float[Tensor, "b c h w"], affinities: Affinities | None = None
+    ) -> Float[Tensor, "b c h w"]:
+        """Mix the channels by their own affinities, or by those of a larger image."""
         height, width = features.shape[-2:]
-        planes = self.mix(self.expand(features)).flatten(2).unflatten(1, (3, self.heads, -1))
-        queries, keys, values = planes.unbind(1)
-        queries, keys = F.normalize(queries, dim=-1), F.normalize(keys, dim=-1)
-        affinities = (queries @ keys.transpose(-1, -2) * self.temperature).softmax(dim=-1)
-        mixed = (affinities @ values).flatten(1, 2).unflatten(2, (height, width))
+        queries, keys, values = self._planes(features).unbind(1)
+        if affinities is None:
+            affinities = self._compare(queries, keys)
+        mixed = (affinities @ values).flatten(1, 2).reshape(len(features), -1, height, width)
         return self.project(mixed)
+
+    def joint_affinities(self, crops: Float[Tensor, "b c h w"]) -> Affinities:
+        """The affinities of one image of which these are crops."""
+        queries, keys, _ = self._planes(crops).movedim(0, -2).flatten(-2)[None].unbind(1)
+        return self._compare(queries, keys)
+
+    def _planes(self, features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 3 m d n"]:
+        """Queries, keys and values: d planes of n pixels for each of m heads."""
+        planes: Tensor = self.mix(self.expand(features)).flatten(2)
+        return planes.reshape(len(planes), 3, self.heads, -1, planes.shape[-1])
+
+    def _compare(self, queries: Float[Tensor, "b m d n"], keys: Float[Tensor, "b m d n"]) -> Affinities:
+        queries, keys = F.normalize(queries, dim=-1), F.normalize(keys, dim=-1)
+        return (queries @ keys.transpose(-1, -2) * self.temperature).softmax(dim=-1)
 
 
 class TransposedAttentionBlock(nn.Module):
@@ -50,6 +69,12 @@ class TransposedAttentionBlock(nn.Module):
         self.norm_feed = ChannelNorm(channels)
         self.feed = GatedFeedForward(channels, expansion, depthwise=True)
 
-    def forward(self, features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        features = features + self.attention(self.norm_attention(features))
+    def forward(
+        self, features: Float[Tensor, "b c h w"], affinities: Affinities | None = None
+    ) -> Float[Tensor, "b c h w"]:
+        features = features + self.attention(self.norm_attention(features), affinities)
         return features + self.feed(self.norm_feed(features))
+
+    def summary(self, crops: Float[Tensor, "b c h w"]) -> Affinities:
+        """The affinities between the channels of one image of which these are crops."""
+        return self.attention.joint_affinities(self.norm_attention(crops))

@@ -118,25 +118,30 @@ class CEA(nn.Module):
     ) -> Float[Tensor, "b c h w"]:
         """Features plus their update; `components` of a larger image may be given in place of this image's own."""
         normed = self.norm(features.permute(0, 2, 3, 1))
-        bases, directions = components or self._generate(normed)
+        bases, directions = components or self.adapter(self._look(normed))
         folded = self.to_query.weight.T @ bases.transpose(1, 2) / math.sqrt(bases.shape[-1])
         update = normed.flatten(1, 2) @ folded @ (directions * self.gamma)
         return features + update.unflatten(1, normed.shape[1:3]).permute(0, 3, 1, 2)
 
     def components(self, features: Float[Tensor, "b c h w"]) -> Components:
-        """The bases and directions that this layer writes for these features."""
-        return self._generate(self.norm(features.permute(0, 2, 3, 1)))
+        """The bases and directions that this layer writes for each of these features."""
+        return self.adapter(self._look(self.norm(features.permute(0, 2, 3, 1))))
+
+    def summary(self, crops: Float[Tensor, "b c h w"]) -> Components:
+        """The bases and directions of one image of which these are crops: the probes look at all of them at once."""
+        return self.adapter(self._look(self.norm(crops.permute(0, 2, 3, 1))).flatten(0, 1)[None])
 
     def affinities(self, features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b r h w"]:
         """The signed weight that each pixel gives to each of the image's directions."""
         normed = self.norm(features.permute(0, 2, 3, 1))
-        bases = self._generate(normed).bases
+        bases = self.adapter(self._look(normed)).bases
         queries = self.to_query(normed).flatten(1, 2)
         scores = queries @ bases.transpose(1, 2) / math.sqrt(bases.shape[-1])
         return scores.unflatten(1, normed.shape[1:3]).permute(0, 3, 1, 2)
 
-    def _generate(self, normed: Float[Tensor, "b h w c"]) -> Components:
+    def _look(self, normed: Float[Tensor, "b h w c"]) -> Float[Tensor, "b t c"]:
+        """The tokens that the probes see: averages over squares of `pooling` pixels."""
         view = normed.permute(0, 3, 1, 2)
         if self.pooling > 1:
             view = F.avg_pool2d(view, self.pooling, ceil_mode=True, count_include_pad=False)
-        return self.adapter(view.flatten(2).transpose(1, 2))
+        return view.flatten(2).transpose(1, 2)
