@@ -1,6 +1,8 @@
-"""Make the damaged photographs of examples/ from photographs that scikit-image ships.
+"""Make the damaged photographs of examples/ from photographs that scikit-image ships, and the engines' probe of them.
 
-    python scripts/make_examples.py --out examples
+    python scripts/make_examples.py --out examples --probe src/ceair/engines/probe.webp
+
+The probe shows a crop of each example above the same crop of the clean photo, by which engines are compared.
 
 Their terms: `astronaut` is NASA's, public domain; `chelsea` (Stefan van der Walt), `coffee` (Rachel Michetti) and
 `rocket` (SpaceX) are CC0.
@@ -16,6 +18,8 @@ from PIL import Image
 from skimage import data
 
 from ceair.degradations import compose, severity_map
+
+PROBE_SIDE = 96
 
 
 @dataclass(frozen=True)
@@ -51,14 +55,26 @@ def degrade(example: Example) -> np.ndarray:
     return (degraded[0].permute(1, 2, 0) * 255).round().byte().numpy()
 
 
+def probe() -> np.ndarray:
+    """The middle of each example in the upper row, of its clean photo in the lower one."""
+    columns = []
+    for example in examples():
+        top, left = ((size - PROBE_SIDE) // 2 for size in example.photo.shape[:2])
+        place = slice(top, top + PROBE_SIDE), slice(left, left + PROBE_SIDE)
+        columns.append(np.concatenate((degrade(example)[place], example.photo[place])))
+    return np.concatenate(columns, axis=1)
+
+
 def main() -> None:
-    """Write every example as a JPEG of high quality."""
+    """Write every example as a JPEG of high quality, and the probe as a lossless WebP."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
-    out = parser.parse_args().out
-    out.mkdir(parents=True, exist_ok=True)
+    parser.add_argument("--probe", type=Path, required=True)
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
     for example in examples():
-        Image.fromarray(degrade(example)).save(out / f"{example.name}.jpg", quality=95, subsampling=0)
+        Image.fromarray(degrade(example)).save(arguments.out / f"{example.name}.jpg", quality=95, subsampling=0)
+    Image.fromarray(probe()).save(arguments.probe, lossless=True, quality=100, method=6)
 
 
 if __name__ == "__main__":

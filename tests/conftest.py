@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,14 @@ sys.path.insert(0, str(Path(__file__).parent))  # so that tests can import the s
 torch.set_num_threads(1)
 settings.register_profile("ceair", deadline=None, max_examples=12, derandomize=True, database=None)
 settings.load_profile("ceair")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Converted graphs are kept for one test run and neither found from nor left for others."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CEAIR_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture

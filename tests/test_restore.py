@@ -13,7 +13,7 @@ from ceair.checkpoint import save_tensors
 from ceair.errors import CeairError, ImageError, WeightsError
 from ceair.image import Picture, write_picture
 from ceair.models import NetworkConfig, build, preset
-from ceair.restore import Restorer, find_device
+from ceair.restore import Limits, Restorer, find_device
 from ceair.tiles import windows
 
 TINY = NetworkConfig(widths=(8, 8), encoder_depths=(1, 1), decoder_depths=(1,), stem_stride=2, family="gated_conv")
@@ -39,7 +39,7 @@ def unchanged():
 
 @pytest.fixture
 def tiled():
-    return Restorer(identity(), "cpu", budget=100, tile=32, overlap=8)
+    return Restorer(identity(), "cpu", Limits(whole=100, tile=32), overlap=8)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (33, 31), (64, 100), (97, 5)])
@@ -55,7 +55,7 @@ def test_tiles_agree_with_the_full_frame_where_the_network_sees_no_further_than_
             torch.nn.init.zeros_(module.gamma)  # the only part that sees the whole image
     degraded = torch.rand(1, 3, 217, 150)
     whole = Restorer(network, "cpu").restore_tensor(degraded)
-    pieces = Restorer(network, "cpu", budget=1, tile=128, overlap=48).restore_tensor(degraded)
+    pieces = Restorer(network, "cpu", Limits(whole=1, tile=128), overlap=48).restore_tensor(degraded)
     assert not torch.allclose(whole, degraded, atol=1e-3)
     assert torch.allclose(whole, pieces, atol=1e-5)
 
@@ -121,7 +121,7 @@ def test_pillow_images_come_back_in_their_mode(unchanged, mode):
 def test_paths_give_pillow_images_and_pictures_of_sixteen_bits(unchanged, tmp_path):
     pixels = np.random.default_rng(0).random((6, 5, 3), np.float32)
     for depth, kind in ((8, Image.Image), (16, Picture)):
-        write_picture(tmp_path / "a.png", Picture(pixels, depth=depth))
+        write_picture(tmp_path / "a.png", Picture.from_pixels(pixels, depth))
         for path in (tmp_path / "a.png", str(tmp_path / "a.png")):
             assert isinstance(unchanged(path), kind)
     assert np.abs(unchanged(tmp_path / "a.png").pixels - pixels).max() < 1 / 65535
@@ -129,12 +129,12 @@ def test_paths_give_pillow_images_and_pictures_of_sixteen_bits(unchanged, tmp_pa
 
 def test_alpha_stays_untouched_and_grey_stays_grey():
     restorer = Restorer(brightening(), "cpu")
-    alpha = np.random.default_rng(1).random((6, 5), np.float32)
-    grey = np.repeat(np.random.default_rng(0).random((6, 5, 1), np.float32) / 2, 3, axis=-1)
-    restored = restorer.restore_picture(Picture(grey, alpha, grey=True, icc=b"profile"))
+    alpha = np.random.default_rng(1).integers(0, 65536, (6, 5), np.uint16)
+    grey = np.random.default_rng(0).integers(0, 32768, (6, 5, 1), np.uint16)
+    restored = restorer.restore_picture(Picture(grey, alpha, icc=b"profile"))
     assert np.array_equal(restored.alpha, alpha)
     assert restored.icc == b"profile"
-    assert np.allclose(restored.pixels, grey + 0.1, atol=1e-5)
+    assert np.allclose(restored.pixels, grey / 65535 + 0.1, atol=2e-5)
     assert np.ptp(restored.pixels, axis=-1).max() == 0
 
 
@@ -163,7 +163,7 @@ def test_unknown_and_absent_devices_are_named(name):
 
 def test_tiles_must_be_larger_than_their_overlap():
     with pytest.raises(CeairError, match="overlap"):
-        Restorer(identity(), "cpu", tile=64, overlap=32)
+        Restorer(identity(), "cpu", Limits(tile=64), overlap=32)
 
 
 def test_from_pretrained_loads_a_file(tmp_path):
@@ -172,7 +172,7 @@ def test_from_pretrained_loads_a_file(tmp_path):
     degraded = torch.rand(1, 3, 17, 16)
     with torch.no_grad():
         expected = network.eval()(degraded).clamp(0, 1)
-    restored = Restorer.from_pretrained(tmp_path / "a.safetensors", "cpu")(degraded)
+    restored = Restorer.from_pretrained(tmp_path / "a.safetensors", "cpu", precision="fp32")(degraded)
     assert torch.allclose(restored, expected, atol=1e-5)
     with pytest.raises(WeightsError, match="nowhere"):
         Restorer.from_pretrained(tmp_path / "nowhere.safetensors")

@@ -273,7 +273,7 @@ def _finish(
     sample: Sample, pixels: metrics.Image, files: dict[str, str], path: Path | None, perceptual: Perceptual | None
 ) -> Result:
     if path is not None:
-        write_picture(path, Picture(pixels.clip(0, 1).astype(np.float32, copy=False)))
+        write_picture(path, Picture.from_pixels(pixels))
     return judge(sample, pixels, files=files, perceptual=perceptual)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float, Float32, UInt8, UInt16
 from PIL import Image, ImageCms, ImageOps, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError
 
 from ceair import sixteen_bit
@@ -38,16 +38,16 @@ _FINE_TABLE = 5.8  # mean of JPEG's first quantisation table at quality 95
 _LONGEST_SEGMENT = 65_500  # bytes of EXIF or XMP that a JPEG holds
 _OPENING = threading.Lock()
 
+Plane = UInt8[np.ndarray, "h w"] | UInt16[np.ndarray, "h w"]
+
 
 @dataclass(frozen=True)
 class Picture:
-    """An image with all that its file says about it: pixels are upright RGB in [0, 1].
+    """An image with all that its file says about it: its samples are upright and RGB.
 
     Attributes:
-        pixels: the colours; all three are equal where `grey`.
-        alpha: opacity in [0, 1]; None if the file has none.
-        depth: bits per channel of the file; each value is a whole multiple of 1 / (2**depth - 1) as it is read.
-        grey: whether the file has no colours; it is then written as grey, too.
+        samples: the colours as integers of 8 or 16 bits; c is 1 if the file has no colours, and 3 otherwise.
+        alpha: opacity, integers of as many bits; None if the file has none.
         icc: colour profile of the pixels.
         exif: EXIF with its orientation reset, beginning with `Exif\\0\\0`.
         xmp: XMP packet with its orientation reset.
@@ -56,10 +56,8 @@ class Picture:
         notes: what could not be kept, one sentence each.
     """
 
-    pixels: Float32[np.ndarray, "h w 3"]
-    alpha: Float32[np.ndarray, "h w"] | None = None
-    depth: Literal[8, 16] = 8
-    grey: bool = False
+    samples: Samples
+    alpha: Plane | None = None
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
@@ -67,18 +65,52 @@ class Picture:
     jpeg: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
-    def with_pixels(self, pixels: Float32[np.ndarray, "h w 3"]) -> "Picture":
-        """The same picture with other colours in [0, 1]; of a grey one their luma."""
-        if self.grey:
-            pixels = np.repeat((pixels @ _LUMA)[..., None], 3, axis=-1)
-        return replace(self, pixels=pixels.astype(np.float32, copy=False))
+    @classmethod
+    def from_pixels(
+        cls, pixels: Float[np.ndarray, "h w 3"], depth: Literal[8, 16] = 8, grey: bool = False
+    ) -> "Picture":
+        """RGB in [0, 1], rounded to `depth` bits; of a grey picture the luma."""
+        kind = np.uint16 if depth == 16 else np.uint8
+        return cls(np.empty((*pixels.shape[:2], 1 if grey else 3), kind)).with_pixels(pixels)
+
+    @property
+    def depth(self) -> Literal[8, 16]:
+        """Bits per channel."""
+        return 16 if self.samples.dtype == np.uint16 else 8
+
+    @property
+    def grey(self) -> bool:
+        """Whether there are no colours; the picture is then written as grey, too."""
+        return self.samples.shape[-1] == 1
+
+    @property
+    def pixels(self) -> Float32[np.ndarray, "h w 3"]:
+        """The colours as RGB in [0, 1], made anew each time; all three are equal where `grey`."""
+        planes = self.samples.astype(np.float32) / np.float32(2**self.depth - 1)
+        return np.repeat(planes, 3, axis=-1) if self.grey else planes
+
+    def with_pixels(self, pixels: Float[np.ndarray, "h w 3"]) -> "Picture":
+        """The same picture with other colours in [0, 1], rounded to its depth; of a grey one their luma."""
+        planes = (pixels @ _LUMA)[..., None] if self.grey else pixels
+        samples = np.rint(np.clip(planes, 0, 1) * (2**self.depth - 1)).astype(self.samples.dtype)
+        return replace(self, samples=samples)
+
+    def with_samples(self, samples: Samples) -> "Picture":
+        """The same picture with other colours, of the same shape and type.
+
+        Raises:
+            ValueError: they differ in either.
+        """
+        if samples.shape != self.samples.shape or samples.dtype != self.samples.dtype:
+            raise ValueError(f"{samples.dtype} of shape {samples.shape} cannot replace {self.samples.shape}")
+        return replace(self, samples=samples)
 
     def to_pillow(self) -> Image.Image:
         """A Pillow image of mode L, LA, RGB or RGBA, or I;16 of 16-bit grey; its `info` has the ICC profile and EXIF.
 
         Pillow holds 16 bits in grey without alpha only; everything else is rounded to 8.
         """
-        samples = _to_samples(self, self.depth if self.grey and self.alpha is None else 8)
+        samples = _with_alpha(self, self.depth if self.grey and self.alpha is None else 8)
         image = Image.fromarray(samples[..., 0] if samples.shape[-1] == 1 else samples)
         image.info |= {key: value for key, value in (("icc_profile", self.icc), ("exif", self.exif)) if value}
         return image
@@ -230,13 +262,11 @@ def _cmyk_to_rgb(image: Image.Image) -> Image.Image:
 def _picture(image: Image.Image, samples: Samples, notes: tuple[str, ...] = ()) -> Picture:
     """Samples as they lie in the file, with the metadata of the image that they come from, as a picture."""
     metadata = read_metadata(image)
-    pixels = turn(samples, metadata.orientation).astype(np.float32) / np.float32(np.iinfo(samples.dtype).max)
+    upright = turn(samples, metadata.orientation)
     colours = 1 if samples.shape[-1] < 3 else 3
     return Picture(
-        pixels=np.repeat(pixels[..., :1], 3, axis=-1) if colours == 1 else np.ascontiguousarray(pixels[..., :3]),
-        alpha=np.ascontiguousarray(pixels[..., colours]) if samples.shape[-1] > colours else None,
-        depth=16 if samples.dtype == np.uint16 else 8,
-        grey=colours == 1,
+        samples=np.ascontiguousarray(upright[..., :colours]),
+        alpha=np.ascontiguousarray(upright[..., colours]) if samples.shape[-1] > colours else None,
         icc=None if image.mode == "CMYK" else metadata.icc,
         exif=metadata.exif,
         xmp=metadata.xmp,
@@ -254,17 +284,15 @@ def _jpeg_quality(image: Image.Image) -> dict[str, Any]:
     return {"qtables": dict(tables), "subsampling": max(JpegImagePlugin.get_sampling(image), 0)}
 
 
-def _to_samples(picture: Picture, depth: int) -> Samples:
-    planes = picture.pixels @ _LUMA if picture.grey else picture.pixels
-    planes = planes[..., None] if picture.grey else planes
-    if picture.alpha is not None:
-        planes = np.concatenate((planes, picture.alpha[..., None]), axis=-1)
-    samples: Samples = np.rint(np.clip(planes, 0, 1) * (2**depth - 1)).astype(np.uint16 if depth == 16 else np.uint8)
-    return samples
+def _with_alpha(picture: Picture, depth: int) -> Samples:
+    """The samples of `depth` bits, with alpha as the last channel if there is any."""
+    samples, alpha = picture.samples, picture.alpha
+    joined: Samples = samples if alpha is None else np.concatenate((samples, alpha[..., None]), axis=-1)
+    return np.rint(joined / np.float32(257)).astype(np.uint8) if depth < picture.depth else joined
 
 
 def _encode(picture: Picture, name: str) -> bytes:
-    samples = _to_samples(picture, picture.depth if name in ("PNG", "TIFF") else 8)
+    samples = _with_alpha(picture, picture.depth if name in ("PNG", "TIFF") else 8)
     space = b"GRAY" if picture.grey else b"RGB "
     icc = picture.icc if picture.icc and picture.icc[16:20] == space else None
     if name == "TIFF":

@@ -1,8 +1,10 @@
 """The one path from a degraded image to a restored one; the command line, evaluation and web page all take it."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, overload
+from typing import Any, TypeVar, overload
 
 import numpy as np
 import torch
@@ -11,70 +13,107 @@ from PIL import Image
 from torch import Tensor
 
 from ceair.checkpoint import load_network
+from ceair.engines import Engine, find_device, make_engine
 from ceair.errors import CeairError, ImageError
 from ceair.image import Picture, from_pillow, read_picture
 from ceair.models import UNet
-from ceair.tiles import windows
+from ceair.nn.resample import pad_to_multiple
+from ceair.system import available_memory, resident_memory
+from ceair.tiles import Bands, Place, spread_crops, windows
+
+__all__ = ["Limits", "Restorer", "find_device"]
 
 Pixels = Shaped[np.ndarray, "..."]
 """`h w`, `h w 3` or `h w 4`: uint8, uint16, or floating point in [0, 1]."""
 
 AnyImage = TypeVar("AnyImage", Picture, Pixels, Tensor, Image.Image)
 
+Read = Callable[[Place], Float[Tensor, "1 3 h w"]]
+Write = Callable[[slice, Float[Tensor, "3 h w"]], None]
+Tell = Callable[[float], None]
 
-def find_device(name: str = "auto") -> torch.device:
-    """The device of that name; `auto` is the first of CUDA, MPS and the CPU that is there.
+_LOOK_SIDE = 512  # of the crops that are looked at; smaller ones show the network more borders than image
+_SMALLEST_TILE = 128
 
-    Raises:
-        CeairError: torch knows no such device, or this machine has none.
+
+@dataclass(frozen=True)
+class Limits:
+    """How much of an image is worked on at a time.
+
+    Attributes:
+        whole: images of more pixels than this are cut into tiles.
+        tile: height and width of a tile in pixels.
+        look: of images that are cut, so many pixels are looked at to know the image by; all of it if it has no more.
     """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise CeairError(f"there is no device `{name}`; use auto, cpu, cuda, cuda:1 or mps") from error
-    try:
-        torch.zeros(1, device=device).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise CeairError(f"this machine or this build of torch has no device `{name}`; use auto or cpu") from error
-    return device
+
+    whole: int = 2_100_000
+    tile: int = 1024
+    look: int = 2_100_000
 
 
 class Restorer:
     """Restores images of any size with one network; larger ones in tiles, so that memory is bounded.
 
+    Tiles share what the network knows of the whole image (`UNet.context`), and overlap.
+
     Args:
-        network: is moved to the device and set to evaluation.
+        network: what restores.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
-        budget: images of more pixels than this are cut into tiles.
-        tile: height and width of a tile in pixels.
+        limits: how much of an image is worked on at a time.
         overlap: pixels shared by neighbouring tiles, which fade into each other there.
+        memory: bytes that the process should not exceed; the limits are lowered accordingly. If None they are lowered
+            so that half of what is free stays free.
+        engine, precision, compiled: as of `ceair.engines.make_engine`.
 
     Raises:
-        CeairError: the device is unknown or absent, or the tiles are not larger than twice their overlap.
+        CeairError: the device or engine is unknown or absent, or tiles are not larger than twice their overlap.
     """
 
     def __init__(
-        self, network: UNet, device: str = "auto", budget: int = 2_000_000, tile: int = 512, overlap: int = 64
+        self,
+        network: UNet,
+        device: str = "auto",
+        limits: Limits | None = None,
+        overlap: int = 64,
+        memory: int | None = None,
+        engine: str = "torch",
+        precision: str = "fp32",
+        compiled: bool = False,
     ) -> None:
-        self.device = find_device(device)
-        self.network = network.to(self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        self.budget = budget
-        self.tile = max(2, -(-tile // network.size_multiple)) * network.size_multiple
-        self.overlap = overlap
-        if not 0 <= 2 * overlap < tile:
-            raise CeairError(f"tiles of {tile} pixels must be larger than twice their overlap, {overlap}")
+        self.engine: Engine = make_engine(network, device, engine, precision, compiled)
+        self.limits, self.overlap, self.memory = limits or Limits(), overlap, memory
+        if not 0 <= 2 * overlap < self.limits.tile:
+            raise CeairError(f"tiles of {self.limits.tile} pixels must be larger than twice their overlap, {overlap}")
 
     @classmethod
-    def from_pretrained(cls, source: str | Path = "ceair-t", device: str = "auto") -> "Restorer":
+    def from_pretrained(
+        cls,
+        source: str | Path = "ceair-t",
+        device: str = "auto",
+        engine: str = "auto",
+        precision: str = "auto",
+        tile: int | None = None,
+        memory: int | None = None,
+        compiled: bool = False,
+    ) -> "Restorer":
         """A restorer with the weights of a file, or with those that come with the package for a preset.
+
+        Args:
+            engine: `auto` is the fastest installed one whose answers agree with those of float32 torch.
+            tile: cut images larger than a square of this side into tiles of this side.
 
         Raises:
             WeightsError: there are no such weights, or they are damaged.
-            CeairError: the device is unknown or absent.
+            CeairError: the device or engine is unknown or absent, or the tiles are too small.
         """
-        return cls(load_network(source), device)
+        limits = Limits(whole=tile**2, tile=tile) if tile else None
+        network = load_network(source)
+        return cls(network, device, limits, memory=memory, engine=engine, precision=precision, compiled=compiled)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is computed."""
+        return self.engine.device
 
     @overload
     def __call__(self, image: str | Path) -> Image.Image | Picture: ...
@@ -109,69 +148,142 @@ class Restorer:
             return self._restore_any_tensor(image)
         raise ImageError(f"an image is a path, a Pillow image, an array or a tensor, not {type(image).__name__}")
 
-    def restore_picture(self, picture: Picture, progress: Callable[[float], None] | None = None) -> Picture:
+    def restore_picture(self, picture: Picture, progress: Tell | None = None) -> Picture:
         """Restore the colours of a picture; everything else of it stays. `progress` is as in `restore_tensor`."""
-        degraded = torch.from_numpy(picture.pixels).permute(2, 0, 1)[None]
-        restored = self.restore_tensor(degraded, progress)
-        return picture.with_pixels(restored[0].permute(1, 2, 0).contiguous().numpy())
+        return picture.with_samples(self._restore_samples(picture.samples, progress))
 
-    @torch.no_grad()
     def restore_tensor(
-        self, degraded: Float[Tensor, "b 3 h w"], progress: Callable[[float], None] | None = None
+        self, degraded: Float[Tensor, "b 3 h w"], progress: Tell | None = None
     ) -> Float[Tensor, "b 3 h w"]:
         """Restore RGB images in [0, 1] of any size; the result is clamped to [0, 1], of the same type and device.
 
         Args:
             progress: is told the share that is done, from above 0 to 1, after each tile.
+
+        Raises:
+            CeairError: not even the smallest tiles fit into the memory that was allowed.
         """
-        tell = progress or (lambda _: None)
+        degraded = degraded.detach()
         height, width = degraded.shape[-2:]
-        if height * width <= self.budget:
-            restored = self._run(degraded)
-            tell(1.0)
+        limits = self._limits()
+        if height * width <= limits.whole:
+            restored = self._whole(degraded.float())
+            _tell(progress, 1.0)
+            return restored.to(degraded.device, degraded.dtype)
+        restored = torch.empty_like(degraded)
+        for index, image in enumerate(degraded):
+
+            def write(rows: slice, band: Float[Tensor, "3 h w"], target: Tensor = restored[index]) -> None:
+                target[:, rows] = band.to(target.device, target.dtype)
+
+            def read(place: Place, source: Tensor = image) -> Float[Tensor, "1 3 h w"]:
+                return source[None, :, place.rows, place.columns].float()
+
+            def tell(share: float, before: int = index) -> None:
+                _tell(progress, (before + share) / len(degraded))
+
+            self._in_tiles(height, width, limits, read, write, tell)
+        return restored
+
+    def _restore_samples(self, samples: Pixels, progress: Tell | None) -> Pixels:
+        """Restore `h w c` integers, c being 1 or 3, a tile at a time: they are never all there as floats."""
+        whole = float(np.iinfo(samples.dtype).max)
+        restored = np.empty_like(samples)
+
+        def read(place: Place) -> Float[Tensor, "1 3 h w"]:
+            crop = torch.from_numpy(samples[place.rows, place.columns].astype(np.float32) / np.float32(whole))
+            return crop.permute(2, 0, 1).expand(3, -1, -1)[None]
+
+        def write(rows: slice, band: Float[Tensor, "3 h w"]) -> None:
+            planes = band if samples.shape[-1] == 3 else _luma(band)[None]
+            restored[rows] = (planes * whole).round().permute(1, 2, 0).numpy()
+
+        height, width = samples.shape[:2]
+        limits = self._limits()
+        if height * width <= limits.whole:
+            write(slice(0, height), self._whole(read(Place(slice(0, height), slice(0, width))))[0])
+            _tell(progress, 1.0)
         else:
-            restored = self._run_in_tiles(degraded, tell)
-        return restored.to(degraded.device, degraded.dtype)
+            self._in_tiles(height, width, limits, read, write, lambda share: _tell(progress, share))
+        return restored
 
-    def _run(self, degraded: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
-        degraded = degraded.to(self.device, torch.float32, memory_format=torch.channels_last)
-        return self.network(degraded).clamp(0, 1)
+    def _whole(self, degraded: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
+        height, width = degraded.shape[-2:]
+        return self.engine.restore(self._padded(degraded))[..., :height, :width]
 
-    def _run_in_tiles(
-        self, degraded: Float[Tensor, "b 3 h w"], tell: Callable[[float], None]
-    ) -> Float[Tensor, "b 3 h w"]:
-        """One tile at a time, summed on the CPU, so that the device holds no more than a tile."""
-        rows, columns = (
-            windows(length, self.tile, self.overlap, self.network.size_multiple) for length in degraded.shape[-2:]
+    def _in_tiles(self, height: int, width: int, limits: Limits, read: Read, write: Write, tell: Tell) -> None:
+        multiple = self.engine.size_multiple
+        context = self._look(spread_crops(height, width, _LOOK_SIDE, limits.look, multiple), read)
+        tile = max(2, -(-limits.tile // multiple)) * multiple
+        rows, columns = (windows(length, tile, self.overlap, multiple) for length in (height, width))
+        bands = Bands(width, rows, columns)
+        for row in range(len(rows)):
+            for column, place in bands.places(row):
+                crop = read(place)
+                restored = self.engine.restore_crop(self._padded(crop), context)
+                bands.add(row, column, restored[0, :, : crop.shape[-2], : crop.shape[-1]])
+                tell((row * len(columns) + column + 1) / (len(rows) * len(columns)))
+            write(*bands.finish(row))
+
+    def _look(self, places: Sequence[Place], read: Read) -> Any:
+        return self.engine.look(self._padded(torch.cat([read(place) for place in places])))
+
+    def _padded(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h2 w2"]:
+        return pad_to_multiple(images, self.engine.size_multiple)
+
+    def _limits(self) -> Limits:
+        """The limits, lowered to what memory allows now."""
+        if self.memory is None:
+            free = available_memory() if self.device.type == "cpu" else _free_of_gpu(self.device)
+            room = free // 2 if free is not None else None
+        else:
+            room = self.memory - resident_memory()
+        if room is None:
+            return self.limits
+        pixels = room // self.engine.bytes_per_pixel
+        if pixels < _SMALLEST_TILE**2 and self.limits.tile > _SMALLEST_TILE:
+            needed = (resident_memory() + _SMALLEST_TILE**2 * self.engine.bytes_per_pixel) / 1e6
+            raise CeairError(f"there is too little memory: allow at least {needed:.0f} MB (--memory)")
+        return Limits(
+            whole=min(self.limits.whole, pixels),
+            tile=min(self.limits.tile, math.isqrt(pixels)),
+            look=min(self.limits.look, room // self.engine.look_bytes_per_pixel),
         )
-        places = [(image, row, column) for image in range(len(degraded)) for row in rows for column in columns]
-        restored = torch.zeros(degraded.shape)
-        for done, (image, row, column) in enumerate(places, start=1):
-            place = (slice(image, image + 1), slice(None), slice(row.start, row.stop), slice(column.start, column.stop))
-            restored[place] += self._run(degraded[place]).cpu() * row.weights[:, None] * column.weights
-            tell(done / len(places))
-        return restored.clamp_(0, 1)
 
     def _restore_any_tensor(self, image: Tensor) -> Tensor:
         if image.ndim not in (3, 4) or image.shape[-3] != 3 or not image.is_floating_point() or not image.numel():
             shape = f"{image.dtype} of shape {tuple(image.shape)}"
             raise ImageError(f"a tensor must be `3 h w` or `b 3 h w`, floating point in [0, 1], not {shape}")
-        return self.restore_tensor(image.detach() if image.ndim == 4 else image.detach()[None]).reshape(image.shape)
+        return self.restore_tensor(image if image.ndim == 4 else image[None]).reshape(image.shape)
 
     def _restore_array(self, image: Pixels) -> Pixels:
-        whole = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}.get(image.dtype)
+        integers = image.dtype in (np.uint8, np.uint16)
         shape_fits = image.ndim == 2 or (image.ndim == 3 and image.shape[-1] in (3, 4))
-        if not shape_fits or not image.size or not (whole or np.issubdtype(image.dtype, np.floating)):
+        if not shape_fits or not image.size or not (integers or np.issubdtype(image.dtype, np.floating)):
             shape = f"{image.dtype} of shape {image.shape}"
             raise ImageError(
                 f"an array must be `h w`, `h w 3` or `h w 4`, uint8, uint16 or floating point, not {shape}"
             )
-        grey = image.ndim == 2
-        colours = image[..., None].repeat(3, axis=-1) if grey else image[..., :3]
-        pixels = np.ascontiguousarray(colours, np.float32) / np.float32(whole or 1)
-        restored = self.restore_picture(Picture(pixels, grey=grey)).pixels * np.float32(whole or 1)
-        restored = np.rint(restored) if whole else restored
+        colours = image[..., None] if image.ndim == 2 else image[..., :3]
         result: Pixels = image.copy()
-        target = result if grey else result[..., :3]
-        target[...] = restored[..., 0] if grey else restored
+        target = result[..., None] if image.ndim == 2 else result[..., :3]
+        target[...] = self._restore_samples(colours, None) if integers else self._restore_floats(colours)
         return result
+
+    def _restore_floats(self, colours: Pixels) -> Pixels:
+        planes = torch.from_numpy(np.ascontiguousarray(colours, np.float32)).permute(2, 0, 1)
+        restored = self.restore_tensor(planes.expand(3, -1, -1)[None])[0]
+        return (_luma(restored)[None] if colours.shape[-1] == 1 else restored).permute(1, 2, 0).numpy()
+
+
+def _luma(image: Float[Tensor, "3 h w"]) -> Float[Tensor, "h w"]:
+    return 0.299 * image[0] + 0.587 * image[1] + 0.114 * image[2]
+
+
+def _tell(progress: Tell | None, share: float) -> None:
+    if progress is not None:
+        progress(share)
+
+
+def _free_of_gpu(device: torch.device) -> int | None:
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None

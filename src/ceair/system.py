@@ -1,5 +1,6 @@
-"""What a result depends on besides the data: the commit, the versions of the packages, the hardware."""
+"""What a result or a choice depends on besides the data: commit, versions of packages, hardware, free memory."""
 
+import os
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
@@ -11,7 +12,7 @@ PACKAGES = ("ceair", "torch", "numpy", "scikit-image")
 
 def versions() -> dict[str, str | None]:
     """The versions of `PACKAGES`; None for one that is not installed."""
-    return {name: _version(name) for name in PACKAGES}
+    return {name: version_of(name) for name in PACKAGES}
 
 
 def commit() -> str | None:
@@ -46,7 +47,8 @@ def hardware(device: str) -> dict[str, str | None]:
     return {"system": f"{platform.system()} {platform.machine()}", "cpu": _cpu(), "device": device, "gpu": gpu}
 
 
-def _version(name: str) -> str | None:
+def version_of(name: str) -> str | None:
+    """The version of an installed package."""
     try:
         return version(name)
     except PackageNotFoundError:
@@ -60,3 +62,48 @@ def _cpu() -> str:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def computes_bf16() -> bool:
+    """Whether this processor has instructions for bfloat16; without them it is many times slower than float32."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    flags = {flag for line in text.splitlines() if line.startswith(("flags", "Features")) for flag in line.split()}
+    return bool(flags & {"avx512_bf16", "amx_bf16", "bf16"})
+
+
+def available_memory() -> int | None:
+    """Bytes that this process may still take: of the machine and of its control group; None where unknown."""
+    known = [number for number in (_free_of_machine(), _free_of_group()) if number is not None]
+    return min(known) if known else None
+
+
+def resident_memory() -> int:
+    """Bytes of memory that this process holds now; 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _free_of_machine() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, ValueError, StopIteration):
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2  # macOS tells the total only
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _free_of_group() -> int | None:
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit, used = ((group / name).read_text(encoding="ascii") for name in ("memory.max", "memory.current"))
+        return max(0, int(limit) - int(used))
+    except (OSError, ValueError):  # no control groups, or `max`
+        return None

@@ -1,7 +1,9 @@
-"""Cutting images into overlapping tiles that blend into each other without seams."""
+"""Cutting images into overlapping tiles that blend into each other without seams, and into crops to look at."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -15,17 +17,29 @@ class Window(NamedTuple):
     weights: Float[Tensor, "n"]
 
 
+class Place(NamedTuple):
+    """Where in an image something lies: ranges of rows and of columns."""
+
+    rows: slice
+    columns: slice
+
+
 def windows(length: int, tile: int, overlap: int, multiple: int) -> list[Window]:
     """Ranges that cover an axis of `length` pixels; at each pixel the weights of all ranges sum to 1.
 
     Each starts at a multiple of `multiple`, so that a network which halves its resolution sees the same grid as in
-    the whole image. None is longer than `tile`; the last may be up to `multiple` - 1 pixels shorter. A tile's pixels
-    near its border, where a network sees a mirror image instead of the neighbourhood, have no weight.
+    the whole image. As few as possible are made, as long as each other and none longer than `tile`; the last may be up
+    to `multiple` - 1 pixels shorter. A tile's pixels near its border, where a network sees a mirror image instead of
+    the neighbourhood, have no weight.
 
     Args:
         tile: length of a tile, a multiple of `multiple` that is at least twice as large as it and as `overlap`.
         overlap: least number of pixels that neighbours share; they fade into each other in the middle half of it.
     """
+    if length > tile:
+        count = -(-(length - overlap) // ((tile - overlap) // multiple * multiple))
+        even = -(-(length - overlap) // count) + overlap + multiple - 1
+        tile = min(tile, -(-even // multiple) * multiple)
     stride = (tile - overlap) // multiple * multiple
     last = max(0, -(-(length - tile) // multiple) * multiple)
     starts = [*range(0, last, stride), last]
@@ -43,6 +57,67 @@ def windows(length: int, tile: int, overlap: int, multiple: int) -> list[Window]
     for start, stop, ramp in ramps:
         total[start:stop] += ramp
     return [Window(start, stop, ramp / total[start:stop]) for start, stop, ramp in ramps]
+
+
+def spread_crops(height: int, width: int, side: int, pixels: int, multiple: int) -> list[Place]:
+    """Places of one size, spread evenly over an image, at multiples of `multiple`, that have `pixels` in all or fewer.
+
+    One place, the whole image, if it has no more than `pixels`; at least one in any case. They are `side` high and
+    wide, or as high or wide as the image where that is less.
+    """
+    if height * width <= pixels:
+        return [Place(slice(0, height), slice(0, width))]
+    high, wide = min(side, height), min(side, width)
+    count = max(1, pixels // (high * wide))
+    rows = min(-(-height // high), max(1, round((count * height * wide / (width * high)) ** 0.5)))
+    columns = min(-(-width // wide), max(1, count // rows))
+    return [
+        Place(slice(top, top + high), slice(left, left + wide))
+        for top in _spread(height, high, rows, multiple)
+        for left in _spread(width, wide, columns, multiple)
+    ]
+
+
+class Bands:
+    """Puts restored tiles together, row of tiles by row of tiles, without holding more than one such row.
+
+    Args:
+        width: of the image, in pixels.
+        rows, columns: what `windows` gives for its two axes.
+    """
+
+    def __init__(self, width: int, rows: list[Window], columns: list[Window]) -> None:
+        self.rows, self.columns = rows, columns
+        self._sums = torch.zeros(3, max(row.stop - row.start for row in rows), width)
+
+    def places(self, row: int) -> Iterator[tuple[int, Place]]:
+        """The columns of a row of tiles, by number, and where in the image each tile lies."""
+        start, stop, _ = self.rows[row]
+        for index, column in enumerate(self.columns):
+            yield index, Place(slice(start, stop), slice(column.start, column.stop))
+
+    def add(self, row: int, column: int, tile: Float[Tensor, "3 h w"]) -> None:
+        """Add a tile by its weights."""
+        start, stop, down = self.rows[row]
+        left, right, across = self.columns[column]
+        self._sums[:, : stop - start, left:right] += tile * down[:, None] * across
+
+    def finish(self, row: int) -> tuple[slice, Float[Tensor, "3 h w"]]:
+        """The rows of pixels that no later tile changes, once all tiles of a row of tiles are added."""
+        start, stop, _ = self.rows[row]
+        end = self.rows[row + 1].start if row + 1 < len(self.rows) else stop
+        done = self._sums[:, : end - start].clamp(0, 1)
+        rest = self._sums[:, end - start : stop - start].clone()
+        self._sums.zero_()
+        self._sums[:, : rest.shape[1]] = rest
+        return slice(start, end), done
+
+
+def _spread(length: int, side: int, count: int, multiple: int) -> list[int]:
+    """Starts of ranges of `side` pixels, each about the middle of its share of the axis, at multiples of `multiple`."""
+    middles = (np.arange(count) + 0.5) * length / count
+    starts = (middles - side / 2).clip(0, length - side) // multiple * multiple
+    return sorted({int(start) for start in starts})
 
 
 def _fade(distance: Float[Tensor, "n"], overlap: int) -> Float[Tensor, "n"]:

@@ -182,14 +182,14 @@ def test_usage_errors_end_before_any_work(ceair):
 
 
 def test_depth_alpha_grey_profile_and_orientation_survive(ceair):
-    random = np.random.default_rng(0).random((9, 7, 3), np.float32)
-    grey = np.repeat(random[..., :1], 3, axis=-1)
+    random = np.random.default_rng(0).integers(0, 65536, (9, 7, 3), np.uint16)
+    grey, coarse = random[..., :1], (random >> 8).astype(np.uint8)
     pictures = {
-        "rgb.png": Picture(random, depth=16),
-        "rgba.tif": Picture(random, alpha=random[..., 0], depth=16),
-        "grey.tif": Picture(grey, grey=True, depth=16),
-        "la.png": Picture(grey, alpha=random[..., 1], grey=True, depth=16),
-        "la8.png": Picture(grey, alpha=random[..., 1], grey=True),
+        "rgb.png": Picture(random),
+        "rgba.tif": Picture(random, alpha=random[..., 0]),
+        "grey.tif": Picture(grey),
+        "la.png": Picture(grey, alpha=random[..., 1]),
+        "la8.png": Picture(coarse[..., :1], alpha=coarse[..., 1]),
     }
     Path("in").mkdir()
     for name, picture in pictures.items():
@@ -227,14 +227,14 @@ def test_running_out_of_memory_fails_one_file_only(ceair, monkeypatch):
 
     photo("in/a.png", (8, 8))
     photo("in/b.png", (16, 16))
-    run = Restorer.restore_tensor
+    run = Restorer.restore_picture
 
-    def restore_tensor(self, degraded, progress=None):
-        if degraded.shape[-1] == 8:
+    def restore_picture(self, picture, progress=None):
+        if picture.samples.shape[1] == 8:
             raise RuntimeError("out of memory\nmore about it")
-        return run(self, degraded, progress)
+        return run(self, picture, progress)
 
-    monkeypatch.setattr(Restorer, "restore_tensor", restore_tensor)
+    monkeypatch.setattr(Restorer, "restore_picture", restore_picture)
     code, _, err = ceair("in", "-o", "out")
     assert code == 1
     assert "cannot restore in/a.png: out of memory more about it" in err
@@ -246,7 +246,7 @@ def test_interrupting_ends_in_130_and_leaves_whole_files(ceair, monkeypatch):
         raise KeyboardInterrupt
 
     photo("in/a.png")
-    monkeypatch.setattr("ceair.restore.Restorer.restore_tensor", interrupt)
+    monkeypatch.setattr("ceair.restore.Restorer.restore_picture", interrupt)
     assert ceair("in", "-o", "out")[0] == 130
     assert not files("out")
 

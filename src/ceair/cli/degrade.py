@@ -274,13 +274,9 @@ def _holds(path: Path, image: UInt8[np.ndarray, "..."]) -> bool:
 
 
 def _write(path: Path, image: UInt8[np.ndarray, "..."]) -> None:
-    import numpy as np
-
     from ceair.image import Picture, write_picture
 
-    grey = image.ndim == 2
-    pixels = np.repeat(image[..., None], 3, axis=-1) if grey else image
-    write_picture(path, Picture(pixels.astype(np.float32) / np.float32(255), grey=grey))
+    write_picture(path, Picture(image[..., None] if image.ndim == 2 else image))
 
 
 def _pixel_hash(image: UInt8[np.ndarray, "..."]) -> str:

@@ -210,7 +210,7 @@ def _network(method: Restorers, weights: str, device: str) -> "tuple[Method, dic
     from ceair.restore import Restorer
 
     keep_large_blocks()
-    restorer = Restorer.from_pretrained(weights, device=device)
+    restorer = Restorer.from_pretrained(weights, device=device, engine="torch", precision="fp32")
     about = {"weights": weights, "device": device, "weights_sha256": sha256(find_weights(weights))}
     return network(restorer.restore_tensor), about, str(restorer.device)
 

@@ -91,7 +91,7 @@ def _restore_one(job: Job, restorer: Restorer, progress: Callable[[float], None]
         reason = " ".join(str(error).split()) or type(error).__name__
         known = isinstance(error, CeairError)  # whose message names the file; torch's, when memory runs out, do not
         return _entry(job, "failed", begin, error=reason if known else f"cannot restore {job.source}: {reason}")
-    height, width = picture.pixels.shape[:2]
+    height, width = picture.samples.shape[:2]
     return _entry(job, "restored", begin, width=width, height=height, notes=list(picture.notes))
 
 

@@ -76,14 +76,18 @@ class UNet(nn.Module):
     def restore_padded(
         self, padded: Float[Tensor, "b 3 h w"], context: Context | None = None
     ) -> Float[Tensor, "b 3 h w"]:
-        """As `forward`, for images whose sides are multiples of `size_multiple`: what exported graphs compute."""
+        """As `forward`, for images whose sides are multiples of `size_multiple`."""
+        return padded + self.change(padded, context)
+
+    def change(self, padded: Float[Tensor, "b c h w"], context: Context | None = None) -> Float[Tensor, "b 3 h w"]:
+        """What is added to images of such sides to restore them; c is as many as the stem takes, 3 unless replaced."""
         apply = _by_itself if context is None else _informed(context)
         features = self._body(padded, apply)
         for part in self.decoder[0].children():
             features = apply(part, features)
-        return padded + F.pixel_shuffle(self.head(features), self.stem_stride)
+        return F.pixel_shuffle(self.head(features), self.stem_stride)
 
-    def context(self, crops: Float[Tensor, "b 3 h w"]) -> Context:
+    def context(self, crops: Float[Tensor, "b c h w"]) -> Context:
         """What the parts that look at the whole image know of one, from crops of it.
 
         Crops that start at multiples of `size_multiple` and partition the image give nearly what the network knows when
@@ -101,7 +105,7 @@ class UNet(nn.Module):
             features = apply(part, features)
         return context
 
-    def _body(self, padded: Float[Tensor, "b 3 h w"], apply: "_Apply") -> Float[Tensor, "b c h2 w2"]:
+    def _body(self, padded: Float[Tensor, "b c h w"], apply: "_Apply") -> Float[Tensor, "b c2 h2 w2"]:
         """Everything in front of the finest decoder level's stage."""
         features = self.stem(F.pixel_unshuffle(padded, self.stem_stride))
         skips = []

@@ -1,0 +1,116 @@
+"""Which engine to take: the one that was asked for, or the fastest installed one whose answers agree with torch's."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ceair.engines.eager import TorchEngine, find_device
+from ceair.engines.engine import Engine
+from ceair.errors import CeairError
+from ceair.image import read_rgb
+from ceair.metrics import psnr
+from ceair.models import UNet
+from ceair.system import computes_bf16
+
+ENGINES = ("auto", "openvino", "onnx", "torch")
+PRECISIONS = ("auto", "fp32", "bf16")
+
+TOLERANCE = 0.02
+"""Most that an engine's mean PSNR over the probe may differ from float32 torch's, in dB; a single image, five times."""
+
+_PROBE = Path(__file__).parent / "probe.webp"
+_NEEDS = {"openvino": ("openvino",), "onnx": ("onnx", "onnxscript", "onnxruntime"), "torch": ()}
+_FASTEST_FIRST = (("openvino", "bf16"), ("openvino", "fp32"), ("torch", "bf16"), ("onnx", "fp32"), ("torch", "fp32"))
+"""On CPUs, by `benchmarks/restore_speed.py`; bfloat16 is tried where the processor computes it."""
+
+
+def make_engine(
+    network: UNet, device: str = "auto", engine: str = "auto", precision: str = "auto", compiled: bool = False
+) -> Engine:
+    """An engine for a network.
+
+    Args:
+        device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`; all but the CPU are torch's.
+        engine: one of `ENGINES`; `auto` is torch on a GPU, and on the CPU the fastest one that agrees.
+        precision: one of `PRECISIONS`; `auto` is bfloat16 where the processor computes it and the answers agree.
+        compiled: let `torch.compile` fuse the steps of torch; others take no notice.
+
+    Raises:
+        CeairError: a name is unknown, the engine is not installed or cannot use the device.
+    """
+    if engine not in ENGINES or precision not in PRECISIONS:
+        raise CeairError(f"an engine is one of {', '.join(ENGINES)}, a precision one of {', '.join(PRECISIONS)}")
+    place = find_device(device)
+    if engine in ("openvino", "onnx"):
+        if place.type != "cpu" and device != "auto":
+            raise CeairError(f"the engine {engine} runs on the CPU only; use --engine torch for {device}")
+        place = torch.device("cpu")
+        _check_installed(engine)
+    names = ("torch",) if engine == "auto" and (place.type != "cpu" or compiled) else ENGINES[1:]
+    names = names if engine == "auto" else (engine,)
+    return _first_that_agrees(network, place, names, precision, compiled)
+
+
+def agrees(engine: Engine, reference: Engine) -> bool:
+    """Whether the images of the probe get the PSNR that `reference` gives them, within `TOLERANCE`."""
+    degraded, clean = probe()
+    scores = [
+        [psnr(_last(one.restore(image[None])[0]), _last(target)) for one in (engine, reference)]
+        for image, target in zip(degraded, clean, strict=True)
+    ]
+    differences = np.subtract(*np.transpose(scores))
+    return bool(abs(differences.mean()) <= TOLERANCE and np.abs(differences).max() <= 5 * TOLERANCE)
+
+
+def probe() -> tuple[Float[Tensor, "6 3 96 96"], Float[Tensor, "6 3 96 96"]]:
+    """Degraded and clean crops of the bundled examples (`scripts/make_examples.py`)."""
+    rows = read_rgb(_PROBE).astype(np.float32) / 255
+    side = rows.shape[0] // 2
+    images = torch.from_numpy(rows).reshape(2, side, -1, side, 3).permute(0, 2, 4, 1, 3).contiguous()
+    return images[0], images[1]
+
+
+def _last(image: Float[Tensor, "3 h w"]) -> Float[np.ndarray, "h w 3"]:
+    return image.permute(1, 2, 0).numpy()
+
+
+def _first_that_agrees(
+    network: UNet, device: torch.device, names: tuple[str, ...], precision: str, compiled: bool
+) -> Engine:
+    able = computes_bf16() if device.type == "cpu" else device.type == "cuda"
+    wanted = ("bf16", "fp32") if precision == "auto" and able else ("fp32",) if precision == "auto" else (precision,)
+    candidates = [pair for pair in _FASTEST_FIRST if pair[0] in names and pair[1] in wanted and _installed(pair[0])]
+    if not candidates:
+        raise CeairError(f"the engine {names[0]} does not compute in {precision}; leave out the precision")
+    reference = TorchEngine(network, device)
+    for name, chosen in candidates[:-1]:
+        engine = _build(network, device, name, chosen, compiled)
+        if agrees(engine, reference):
+            return engine
+    return _build(network, device, *candidates[-1], compiled)
+
+
+def _build(network: UNet, device: torch.device, name: str, precision: str, compiled: bool) -> Engine:
+    if name == "openvino":
+        from ceair.engines.openvino import OpenVINOEngine
+
+        return OpenVINOEngine(network, precision)
+    if name == "onnx":
+        from ceair.engines.onnx import ONNXEngine
+
+        return ONNXEngine(network)
+    return TorchEngine(network, device, precision, compiled)
+
+
+def _check_installed(name: str) -> None:
+    if not _installed(name):
+        extra = "cpu" if name == "openvino" else "onnx"
+        raise CeairError(f"the engine {name} is not installed; run `pip install 'ceair[{extra}]'` or use another one")
+
+
+def _installed(name: str) -> bool:
+    return all(find_spec(package) is not None for package in _NEEDS[name])

@@ -1,0 +1,113 @@
+"""The network in ONNX Runtime, in float32 on the CPU."""
+
+import logging
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.export import Dim
+
+from ceair.engines.graphs import Informed, Look, Whole, flatten, restored
+from ceair.models import UNet
+from ceair.models.fold import fold
+
+_SIDE = 4  # of the images that a graph is traced with, in multiples of the network's
+
+
+class ONNXEngine:
+    """An `Engine` on the CPU, with as many threads as torch is set to."""
+
+    def __init__(self, network: UNet) -> None:
+        self.device = torch.device("cpu")
+        self.name = "onnx fp32"
+        self.size_multiple = network.size_multiple
+        self.bytes_per_pixel = self.look_bytes_per_pixel = 420
+        self._network = fold(network)
+        self._sessions: dict[str, onnxruntime.InferenceSession] = {}
+
+    def restore(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
+        """As `Engine.restore`."""
+        images = images.float().cpu()
+        changes = [self._run("whole", [image[None].numpy()])[0] for image in images]
+        return restored(images, torch.from_numpy(np.concatenate(changes)))
+
+    def look(self, crops: Float[Tensor, "b 3 h w"]) -> Sequence[np.ndarray]:
+        """As `Engine.look`."""
+        return self._run("look", [crops.float().cpu().numpy()])
+
+    def restore_crop(self, crop: Float[Tensor, "1 3 h w"], context: Sequence[np.ndarray]) -> Float[Tensor, "1 3 h w"]:
+        """As `Engine.restore_crop`."""
+        crop = crop.float().cpu()
+        return restored(crop, torch.from_numpy(self._run("informed", [crop.numpy(), *context])[0]))
+
+    def _run(self, graph: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        session = self._sessions.get(graph)
+        if session is None:
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = torch.get_num_threads()
+            content = convert(self._network, graph).SerializeToString()
+            session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            self._sessions[graph] = session
+        names = [one.name for one in session.get_inputs()]
+        return list(session.run(None, dict(zip(names, inputs, strict=True))))
+
+
+class _InformedByList(Informed):
+    """The same with the context in a list, as torch's exporter wants what there is any number of."""
+
+    def forward(self, crop: Float[Tensor, "1 c h w"], context: list[Tensor]) -> Float[Tensor, "1 3 h w"]:  # type: ignore[override]
+        return super().forward(crop, *context)
+
+
+@torch.no_grad()
+def convert(network: UNet, graph: str) -> Any:
+    """An ONNX model of a folded network: `whole`, `look` or `informed`, of dynamic height and width."""
+    side = _SIDE * network.size_multiple
+    image, crops = torch.zeros(1, 3, side, side + network.size_multiple), torch.zeros(2, 3, side, side)
+    sides = {2: network.size_multiple * Dim("rows"), 3: network.size_multiple * Dim("columns")}
+    if graph == "whole":
+        return to_onnx(Whole(network), (image,), (sides,), ["image"], ["change"])
+    if graph == "look":
+        return to_onnx(Look(network), (crops,), (sides | {0: Dim("crops")},), ["crops"], None)
+    context = flatten(network.context(crops))
+    shapes = (sides, [None for _ in context])
+    names = ["crop", *(f"context_{index}" for index in range(len(context)))]
+    return to_onnx(_InformedByList(network), (image, list(context)), shapes, names, ["change"])
+
+
+def to_onnx(
+    module: torch.nn.Module,
+    inputs: tuple[Tensor | list[Tensor], ...],
+    shapes: tuple[Any, ...],
+    names: list[str],
+    outputs: list[str] | None,
+) -> Any:
+    """An ONNX model (`onnx.ModelProto`) of a module, by torch's exporter."""
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)  # it would tell that torchvision is not installed
+    try:
+        return _exported(module, inputs, shapes, names, outputs)
+    finally:
+        log.setLevel(level)
+
+
+def _exported(
+    module: torch.nn.Module,
+    inputs: tuple[Tensor | list[Tensor], ...],
+    shapes: tuple[Any, ...],
+    names: list[str],
+    outputs: list[str] | None,
+) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter about its own internals
+        program = torch.onnx.export(
+            module, inputs, dynamo=True, dynamic_shapes=shapes, input_names=names, output_names=outputs, verbose=False
+        )
+    assert program is not None
+    return program.model_proto

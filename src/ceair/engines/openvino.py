@@ -1,0 +1,112 @@
+"""The network in OpenVINO: the fastest engine on CPUs.
+
+The three graphs are converted when they are first needed, which takes seconds, and kept in the user's cache folder.
+"""
+
+import hashlib
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import openvino
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ceair.cache import cache_folder, keep_folder
+from ceair.engines.graphs import Informed, Look, Whole, flatten, restored
+from ceair.models import UNet
+from ceair.models.fold import fold, ready_for_bf16, split_for_bf16
+from ceair.system import version_of
+
+_SIDE = 4  # of the images that a graph is traced with, in multiples of the network's
+
+
+class OpenVINOEngine:
+    """An `Engine` on the CPU, with as many threads as torch is set to.
+
+    Args:
+        precision: `fp32`, or `bf16` where the processor computes it.
+    """
+
+    def __init__(self, network: UNet, precision: str = "fp32") -> None:
+        self.device = torch.device("cpu")
+        self.name = f"openvino {precision}"
+        self.size_multiple = network.size_multiple
+        self.bytes_per_pixel = self.look_bytes_per_pixel = 420 if precision == "fp32" else 260
+        self._split = precision == "bf16"
+        self._network = ready_for_bf16(fold(network)) if self._split else fold(network)
+        self._digest = _digest(self._network)
+        self._core = openvino.Core()
+        self._settings = {
+            "INFERENCE_PRECISION_HINT": "f32" if precision == "fp32" else "bf16",
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "ENABLE_CPU_PINNING": False,  # pinned threads of two processes would share a core beside an idle one
+        }
+        self._compiled: dict[str, Any] = {}
+
+    def restore(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
+        """As `Engine.restore`."""
+        images = images.float().cpu()
+        changes = [self._run("whole", [self._prepared(image[None])])[0] for image in images]
+        return restored(images, torch.from_numpy(np.concatenate(changes)))
+
+    def look(self, crops: Float[Tensor, "b 3 h w"]) -> Sequence[np.ndarray]:
+        """As `Engine.look`."""
+        return self._run("look", [self._prepared(crops.float().cpu())])
+
+    def restore_crop(self, crop: Float[Tensor, "1 3 h w"], context: Sequence[np.ndarray]) -> Float[Tensor, "1 3 h w"]:
+        """As `Engine.restore_crop`."""
+        crop = crop.float().cpu()
+        return restored(crop, torch.from_numpy(self._run("informed", [self._prepared(crop), *context])[0]))
+
+    def _prepared(self, images: Float[Tensor, "b 3 h w"]) -> np.ndarray:
+        return (split_for_bf16(images) if self._split else images).numpy()
+
+    def _run(self, graph: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        if graph not in self._compiled:
+            model = self._core.compile_model(self._model(graph), "CPU", self._settings)
+            self._compiled[graph] = model.create_infer_request()
+        contiguous = [np.ascontiguousarray(array) for array in inputs]
+        return list(self._compiled[graph].infer(contiguous, share_inputs=True).values())
+
+    def _model(self, graph: str) -> Any:
+        """The converted graph, from the cache folder if it is there and whole."""
+        kept = cache_folder() / "openvino" / f"{self._digest}-{graph}"
+        try:
+            return self._core.read_model(kept / "graph.xml")
+        except RuntimeError:
+            model = convert(self._network, graph)
+        keep_folder(kept, lambda folder: openvino.save_model(model, folder / "graph.xml", compress_to_fp16=False))
+        return model
+
+
+@torch.no_grad()
+def convert(network: UNet, graph: str) -> Any:
+    """An OpenVINO model of a folded network: `whole`, `look` or `informed`, of dynamic height and width."""
+    side, channels = _SIDE * network.size_multiple, network.stem.in_channels // network.stem_stride**2
+    image, crops = torch.zeros(1, channels, side, side), torch.zeros(2, channels, side, side)
+    if graph == "whole":
+        return _converted(Whole(network), (image,), [(1, channels, -1, -1)])
+    if graph == "look":
+        return _converted(Look(network), (crops,), [(-1, channels, -1, -1)])
+    context = flatten(network.context(crops))
+    shapes = [(1, channels, -1, -1), *(tuple(one.shape) for one in context)]
+    return _converted(Informed(network), (image, *context), shapes)
+
+
+def _converted(module: nn.Module, example: tuple[Tensor, ...], shapes: list[tuple[int, ...]]) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the tracer, about sizes that are no part of the graph
+        return openvino.convert_model(module, example_input=example, input=shapes)
+
+
+def _digest(network: UNet) -> str:
+    """Of the weights, and of the versions of what converts them."""
+    digest = hashlib.sha256(f"{version_of('ceair')} {version_of('openvino')} {version_of('torch')}".encode())
+    for name, tensor in network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()[:32]
