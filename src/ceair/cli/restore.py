@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import json as to_json
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ceair.cli.engine import (
+    CompileOption,
+    EngineName,
+    EngineOption,
+    MemoryOption,
+    Precision,
+    PrecisionOption,
+    TileOption,
+    make_restorer,
+)
 from ceair.cli.plan import Job, plan
 from ceair.cli.process import keep_large_blocks
 from ceair.errors import CeairError
@@ -25,6 +36,11 @@ def restore(
     output: Annotated[str, typer.Option("--output", "-o", help="A file, or a folder: several images, or OUT/.")],
     weights: Annotated[str, typer.Option(help="A preset whose weights are bundled, or a weights file.")] = "ceair-t",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    engine: EngineOption = EngineName.auto,
+    precision: PrecisionOption = Precision.auto,
+    compiled: CompileOption = False,
+    memory: MemoryOption = None,
+    tile: TileOption = None,
     suffix: Annotated[str, typer.Option(help="Put behind the name of each file in an output folder.")] = "",
     recursive: Annotated[bool, typer.Option("--recursive", help="Also images in folders of folders.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
@@ -39,7 +55,8 @@ def restore(
     if not into_folder and jobs[0].target.exists() and not overwrite:
         raise CeairError(f"{output} exists; --overwrite replaces it")
     begin = time.perf_counter()
-    entries = _restore_all(jobs, weights, device, overwrite)
+    make = partial(make_restorer, weights, device, engine, precision, compiled, memory, tile)
+    entries = _restore_all(jobs, make, overwrite)
     counts = {status: sum(entry["status"] == status for entry in entries) for status in _STATUSES}
     totals = counts | {"seconds": round(time.perf_counter() - begin, 3)}
     if json:
@@ -54,7 +71,7 @@ def restore(
 _STATUSES = ("restored", "skipped", "failed")
 
 
-def _restore_all(jobs: list[Job], weights: str, device: str, overwrite: bool) -> list[dict[str, Any]]:
+def _restore_all(jobs: list[Job], make: Callable[[], Restorer], overwrite: bool) -> list[dict[str, Any]]:
     """Do the jobs, with a progress bar if stderr is a terminal and a line per file if not; one entry for each."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -62,9 +79,7 @@ def _restore_all(jobs: list[Job], weights: str, device: str, overwrite: bool) ->
     waiting = [job for job in jobs if overwrite or not job.target.exists()]
     done = {job: _entry(job, "skipped") for job in jobs if job not in waiting}
     if waiting:
-        from ceair.restore import Restorer
-
-        restorer = Restorer.from_pretrained(weights, device)
+        restorer = make()
         console = Console(stderr=True)
         columns = (TextColumn("restoring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:

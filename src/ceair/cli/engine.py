@@ -1,0 +1,78 @@
+"""Options about what computes the network, shared by commands that restore."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ceair.restore import Restorer
+
+
+class EngineName(str, Enum):
+    """What computes the network."""
+
+    auto = "auto"
+    openvino = "openvino"
+    onnx = "onnx"
+    torch = "torch"
+
+
+class Precision(str, Enum):
+    """Of numbers inside the network."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+EngineOption = Annotated[
+    EngineName, typer.Option("--engine", help="auto: the fastest installed one whose answers agree with torch's.")
+]
+PrecisionOption = Annotated[
+    Precision, typer.Option("--precision", help="auto: bf16 where the processor computes it and the answers agree.")
+]
+CompileOption = Annotated[
+    bool, typer.Option("--compile", help="Let torch compile the network: worth it for many images of one size.")
+]
+MemoryOption = Annotated[
+    str | None, typer.Option("--memory", help="Stay below this, such as 1GB or 800MB.  [default: half of what is free]")
+]
+TileOption = Annotated[
+    int | None, typer.Option("--tile", min=144, help="Cut larger images into tiles of this side.  [default: by memory]")
+]
+
+_UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+
+
+def make_restorer(
+    weights: str,
+    device: str,
+    engine: EngineName,
+    precision: Precision,
+    compiled: bool,
+    memory: str | None,
+    tile: int | None,
+) -> Restorer:
+    """The restorer that these options ask for."""
+    from ceair.restore import Restorer
+
+    limit = parse_memory(memory) if memory else None
+    return Restorer.from_pretrained(
+        weights, device, engine.value, precision.value, tile=tile, memory=limit, compiled=compiled
+    )
+
+
+def parse_memory(text: str) -> int:
+    """Bytes, from a number with a unit, such as `1GB`, `1.5 GiB` or `800MB`.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", text.lower())
+    if not found or found[2] not in _UNITS or not float(found[1]):
+        raise typer.BadParameter(f"--memory needs a number with a unit, such as 1GB or 800MB, not `{text}`")
+    return int(float(found[1]) * _UNITS[found[2]])
