@@ -32,8 +32,8 @@ Read = Callable[[Place], Float[Tensor, "1 3 h w"]]
 Write = Callable[[slice, Float[Tensor, "3 h w"]], None]
 Tell = Callable[[float], None]
 
-_LOOK_SIDE = 512  # of the crops that are looked at; smaller ones show the network more borders than image
-_SMALLEST_TILE = 128
+_LOOK_SIDE = 256  # of the crops that are looked at; smaller ones show the network more borders than image
+_SMALLEST_TILE = 144
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Limits:
     Attributes:
         whole: images of more pixels than this are cut into tiles.
         tile: height and width of a tile in pixels.
-        look: of images that are cut, so many pixels are looked at to know the image by; all of it if it has no more.
+        look: images of up to so many pixels are looked at as a whole before they are cut; of larger ones half as many
+            pixels are, in crops that are spread evenly.
     """
 
     whole: int = 2_100_000
@@ -213,7 +214,8 @@ class Restorer:
 
     def _in_tiles(self, height: int, width: int, limits: Limits, read: Read, write: Write, tell: Tell) -> None:
         multiple = self.engine.size_multiple
-        context = self._look(spread_crops(height, width, _LOOK_SIDE, limits.look, multiple), read)
+        look = limits.look if height * width <= limits.look else limits.look // 2
+        context = self._look(spread_crops(height, width, _LOOK_SIDE, look, multiple), read)
         tile = max(2, -(-limits.tile // multiple)) * multiple
         rows, columns = (windows(length, tile, self.overlap, multiple) for length in (height, width))
         bands = Bands(width, rows, columns)
@@ -241,13 +243,13 @@ class Restorer:
         if room is None:
             return self.limits
         pixels = room // self.engine.bytes_per_pixel
-        if pixels < _SMALLEST_TILE**2 and self.limits.tile > _SMALLEST_TILE:
-            needed = (resident_memory() + _SMALLEST_TILE**2 * self.engine.bytes_per_pixel) / 1e6
+        if pixels // 2 < _SMALLEST_TILE**2 < self.limits.tile**2:
+            needed = (resident_memory() + 2 * _SMALLEST_TILE**2 * self.engine.bytes_per_pixel) / 1e6
             raise CeairError(f"there is too little memory: allow at least {needed:.0f} MB (--memory)")
         return Limits(
             whole=min(self.limits.whole, pixels),
-            tile=min(self.limits.tile, math.isqrt(pixels)),
-            look=min(self.limits.look, room // self.engine.look_bytes_per_pixel),
+            tile=min(self.limits.tile, math.isqrt(pixels // 2)),
+            look=min(self.limits.look, room // self.engine.look_bytes_per_pixel // 2),
         )
 
     def _restore_any_tensor(self, image: Tensor) -> Tensor:

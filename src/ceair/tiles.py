@@ -69,7 +69,7 @@ def spread_crops(height: int, width: int, side: int, pixels: int, multiple: int)
         return [Place(slice(0, height), slice(0, width))]
     high, wide = min(side, height), min(side, width)
     count = max(1, pixels // (high * wide))
-    rows = min(-(-height // high), max(1, round((count * height * wide / (width * high)) ** 0.5)))
+    rows = min(-(-height // high), count, max(1, round((count * height * wide / (width * high)) ** 0.5)))
     columns = min(-(-width // wide), max(1, count // rows))
     return [
         Place(slice(top, top + high), slice(left, left + wide))

@@ -46,7 +46,7 @@ class TorchEngine:
         self.precision = precision
         self.name = f"torch {precision}" + (" compiled" if compiled else "")
         self.size_multiple = network.size_multiple
-        self.bytes_per_pixel = self.look_bytes_per_pixel = 420 if precision == "fp32" else 320
+        self.bytes_per_pixel, self.look_bytes_per_pixel = (560, 370) if precision == "fp32" else (300, 280)
         change, look = self.network.change, self.network.context
         self._change = torch.compile(change, dynamic=True) if compiled else change
         self._look = torch.compile(look, dynamic=True) if compiled else look

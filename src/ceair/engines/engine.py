@@ -17,8 +17,9 @@ class Engine(Protocol):
         name: how messages name it, such as `openvino bf16`.
         device: where it computes.
         size_multiple: the multiple of both sides that it needs.
-        bytes_per_pixel: memory that it takes at most while it works, for each pixel of the batch.
-        look_bytes_per_pixel: the same while it looks.
+        bytes_per_pixel: memory that it takes to restore with `ceair-t`, for each pixel of the batch; measured, and for
+            wider networks an underestimate that `Limits` keeps within bounds.
+        look_bytes_per_pixel: the same for looking; what one takes it may keep while it does the other.
     """
 
     name: str

@@ -5,10 +5,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ceair.models import UNet
+from ceair.models.fold import fingerprint
 from ceair.nn import CEA
 from ceair.nn.cea import Components
 from ceair.nn.context import Context, SeesWholeImage
 from ceair.nn.folded import FoldedCEA
+from ceair.system import version_of
 
 
 class Whole(nn.Module):
@@ -49,6 +51,11 @@ class Informed(nn.Module):
         rest = list(context)
         summaries: Context = [Components(rest.pop(0), rest.pop(0)) if pair else rest.pop(0) for pair in self.pairs]
         return self.network.change(crop, summaries)
+
+
+def key(network: UNet, converter: str) -> str:
+    """What a converted graph is kept under: it hangs on the weights and on the versions of what converts them."""
+    return "-".join((fingerprint(network), *(str(version_of(name)) for name in ("ceair", "torch", converter))))
 
 
 def seeing(network: UNet) -> list[SeesWholeImage]:

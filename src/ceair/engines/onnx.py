@@ -12,10 +12,12 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.export import Dim
 
-from ceair.engines.graphs import Informed, Look, Whole, flatten, restored
+from ceair.cache import cache_folder, keep_folder
+from ceair.engines.graphs import Informed, Look, Whole, flatten, key, restored
 from ceair.models import UNet
 from ceair.models.fold import fold
 
+_PROVIDERS = ["CPUExecutionProvider"]
 _SIDE = 4  # of the images that a graph is traced with, in multiples of the network's
 
 
@@ -26,8 +28,9 @@ class ONNXEngine:
         self.device = torch.device("cpu")
         self.name = "onnx fp32"
         self.size_multiple = network.size_multiple
-        self.bytes_per_pixel = self.look_bytes_per_pixel = 420
+        self.bytes_per_pixel, self.look_bytes_per_pixel = 460, 430
         self._network = fold(network)
+        self._key = key(self._network, "onnxscript")
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
 
     def restore(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
@@ -48,13 +51,23 @@ class ONNXEngine:
     def _run(self, graph: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         session = self._sessions.get(graph)
         if session is None:
-            options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = torch.get_num_threads()
-            content = convert(self._network, graph).SerializeToString()
-            session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            session = self._open(graph)
             self._sessions[graph] = session
         names = [one.name for one in session.get_inputs()]
         return list(session.run(None, dict(zip(names, inputs, strict=True))))
+
+    def _open(self, graph: str) -> onnxruntime.InferenceSession:
+        """A session of the converted graph, from the cache folder if it is there and whole."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        kept = cache_folder() / "onnx" / f"{self._key}-{graph}"
+        try:
+            content = (kept / "graph.onnx").read_bytes()
+            return onnxruntime.InferenceSession(content, options, providers=_PROVIDERS)
+        except Exception:  # a damaged model may raise anything
+            content = convert(self._network, graph).SerializeToString()
+        keep_folder(kept, lambda folder: (folder / "graph.onnx").write_bytes(content))
+        return onnxruntime.InferenceSession(content, options, providers=_PROVIDERS)
 
 
 class _InformedByList(Informed):

@@ -3,7 +3,6 @@
 The three graphs are converted when they are first needed, which takes seconds, and kept in the user's cache folder.
 """
 
-import hashlib
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -15,10 +14,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ceair.cache import cache_folder, keep_folder
-from ceair.engines.graphs import Informed, Look, Whole, flatten, restored
+from ceair.engines.graphs import Informed, Look, Whole, flatten, key, restored
 from ceair.models import UNet
 from ceair.models.fold import fold, ready_for_bf16, split_for_bf16
-from ceair.system import version_of
 
 _SIDE = 4  # of the images that a graph is traced with, in multiples of the network's
 
@@ -34,10 +32,10 @@ class OpenVINOEngine:
         self.device = torch.device("cpu")
         self.name = f"openvino {precision}"
         self.size_multiple = network.size_multiple
-        self.bytes_per_pixel = self.look_bytes_per_pixel = 420 if precision == "fp32" else 260
+        self.bytes_per_pixel, self.look_bytes_per_pixel = (410, 400) if precision == "fp32" else (320, 305)
         self._split = precision == "bf16"
         self._network = ready_for_bf16(fold(network)) if self._split else fold(network)
-        self._digest = _digest(self._network)
+        self._key = key(self._network, "openvino")
         self._core = openvino.Core()
         self._settings = {
             "INFERENCE_PRECISION_HINT": "f32" if precision == "fp32" else "bf16",
@@ -74,7 +72,7 @@ class OpenVINOEngine:
 
     def _model(self, graph: str) -> Any:
         """The converted graph, from the cache folder if it is there and whole."""
-        kept = cache_folder() / "openvino" / f"{self._digest}-{graph}"
+        kept = cache_folder() / "openvino" / f"{self._key}-{graph}"
         try:
             return self._core.read_model(kept / "graph.xml")
         except RuntimeError:
@@ -101,12 +99,3 @@ def _converted(module: nn.Module, example: tuple[Tensor, ...], shapes: list[tupl
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the tracer, about sizes that are no part of the graph
         return openvino.convert_model(module, example_input=example, input=shapes)
-
-
-def _digest(network: UNet) -> str:
-    """Of the weights, and of the versions of what converts them."""
-    digest = hashlib.sha256(f"{version_of('ceair')} {version_of('openvino')} {version_of('torch')}".encode())
-    for name, tensor in network.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()[:32]

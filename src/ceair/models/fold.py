@@ -1,6 +1,7 @@
 """Networks made ready for graph engines."""
 
 import copy
+import hashlib
 
 import torch
 from jaxtyping import Float
@@ -58,6 +59,15 @@ def _rounded_with_sums(weight: Float[Tensor, "rows ..."]) -> Float[Tensor, "rows
         ordered[:, column] = wanted.bfloat16().double()
         lost = wanted - ordered[:, column]
     return torch.zeros_like(rows).scatter(1, order, ordered).to(weight.dtype).reshape(weight.shape)
+
+
+def fingerprint(network: UNet) -> str:
+    """32 hexadecimal digits that differ where weights on the CPU do."""
+    digest = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        digest.update(f"{name} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:32]
 
 
 def split_for_bf16(images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 9 h w"]:

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from ceair.nn.feedforward import GatedFeedForward
 from ceair.nn.norm import ChannelNorm
 
-Affinities = Float[Tensor, "b m d d"]
-"""How much each of d channels takes of each, in each of m heads."""
+Affinities = Float[Tensor, "#b m d d"]
+"""How much each of d channels takes of each, in each of m heads; of one image, or of each of a batch."""
 
 
 class TransposedAttention(nn.Module):
@@ -38,10 +38,10 @@ class TransposedAttention(nn.Module):
         queries, keys, values = self._planes(features).unbind(1)
         if affinities is None:
             affinities = self._compare(queries, keys)
-        mixed = (affinities @ values).flatten(1, 2).reshape(len(features), -1, height, width)
+        mixed = (affinities @ values).flatten(1, 2).reshape(features.shape[0], -1, height, width)
         return self.project(mixed)
 
-    def joint_affinities(self, crops: Float[Tensor, "b c h w"]) -> Affinities:
+    def joint_affinities(self, crops: Float[Tensor, "b c h w"]) -> Float[Tensor, "1 m d d"]:
         """The affinities of one image of which these are crops."""
         queries, keys, _ = self._planes(crops).movedim(0, -2).flatten(-2)[None].unbind(1)
         return self._compare(queries, keys)
@@ -49,7 +49,8 @@ class TransposedAttention(nn.Module):
     def _planes(self, features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 3 m d n"]:
         """Queries, keys and values: d planes of n pixels for each of m heads."""
         planes: Tensor = self.mix(self.expand(features)).flatten(2)
-        return planes.reshape(len(planes), 3, self.heads, -1, planes.shape[-1])
+        images, channels, pixels = planes.shape
+        return planes.reshape(images, 3, self.heads, channels // (3 * self.heads), pixels)
 
     def _compare(self, queries: Float[Tensor, "b m d n"], keys: Float[Tensor, "b m d n"]) -> Affinities:
         queries, keys = F.normalize(queries, dim=-1), F.normalize(keys, dim=-1)
@@ -75,6 +76,6 @@ class TransposedAttentionBlock(nn.Module):
         features = features + self.attention(self.norm_attention(features), affinities)
         return features + self.feed(self.norm_feed(features))
 
-    def summary(self, crops: Float[Tensor, "b c h w"]) -> Affinities:
+    def summary(self, crops: Float[Tensor, "b c h w"]) -> Float[Tensor, "1 m d d"]:
         """The affinities between the channels of one image of which these are crops."""
         return self.attention.joint_affinities(self.norm_attention(crops))
