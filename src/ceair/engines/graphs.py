@@ -12,6 +12,8 @@ from ceair.nn.context import Context, SeesWholeImage
 from ceair.nn.folded import FoldedCEA
 from ceair.system import version_of
 
+_FORM = "1"  # of these graphs and of the folded modules; another one makes converted graphs of earlier ones unknown
+
 
 class Whole(nn.Module):
     """One whole image of padded size to the change that restores it: `restored = clamp(image + change)`.
@@ -55,7 +57,7 @@ class Informed(nn.Module):
 
 def key(network: UNet, converter: str) -> str:
     """What a converted graph is kept under: it hangs on the weights and on the versions of what converts them."""
-    return "-".join((fingerprint(network), *(str(version_of(name)) for name in ("ceair", "torch", converter))))
+    return "-".join((_FORM, fingerprint(network), *(str(version_of(name)) for name in ("ceair", "torch", converter))))
 
 
 def seeing(network: UNet) -> list[SeesWholeImage]:
