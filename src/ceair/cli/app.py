@@ -12,6 +12,7 @@ from ceair.cli.cost import cost
 from ceair.cli.degrade import degrade
 from ceair.cli.doctor import doctor
 from ceair.cli.evaluate import evaluate
+from ceair.cli.export import export
 from ceair.cli.models import models
 from ceair.cli.restore import restore
 from ceair.cli.train import train
@@ -31,7 +32,7 @@ def _ceair() -> None:
     """All-in-one image restoration: noise, rain, haze, snow, low light and blur, one network, no labels, no prompts."""
 
 
-for command in (restore, degrade, train, doctor, evaluate, compare, cost, models):
+for command in (restore, degrade, train, doctor, evaluate, compare, cost, export, models):
     app.command()(command)
 
 

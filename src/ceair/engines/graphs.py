@@ -1,5 +1,7 @@
 """The network as static graphs that other engines compute: whole images, looking at crops, and informed crops."""
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -58,6 +60,15 @@ class Informed(nn.Module):
 def key(network: UNet, converter: str) -> str:
     """What a converted graph is kept under: it hangs on the weights and on the versions of what converts them."""
     return "-".join((_FORM, fingerprint(network), *(str(version_of(name)) for name in ("ceair", "torch", converter))))
+
+
+def graph_multiple(network: UNet) -> int:
+    """The multiple of both sides that a graph needs: no image may be smaller than the squares that CEA looks at.
+
+    In torch an average over a square that is only partly there is fine; other engines refuse it.
+    """
+    squares = [part.pooling for part in seeing(network) if isinstance(part, CEA | FoldedCEA)]
+    return math.lcm(network.size_multiple, max(squares, default=1) * network.stem_stride)
 
 
 def seeing(network: UNet) -> list[SeesWholeImage]:

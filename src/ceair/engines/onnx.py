@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.export import Dim
 
 from ceair.cache import cache_folder, keep_folder
-from ceair.engines.graphs import Informed, Look, Whole, flatten, key, restored
+from ceair.engines.graphs import Informed, Look, Whole, flatten, graph_multiple, key, restored
 from ceair.models import UNet
 from ceair.models.fold import fold
 
@@ -27,7 +27,7 @@ class ONNXEngine:
     def __init__(self, network: UNet) -> None:
         self.device = torch.device("cpu")
         self.name = "onnx fp32"
-        self.size_multiple = network.size_multiple
+        self.size_multiple = graph_multiple(network)
         self.bytes_per_pixel, self.look_bytes_per_pixel = 460, 430
         self._network = fold(network)
         self._key = key(self._network, "onnxscript")
@@ -80,9 +80,10 @@ class _InformedByList(Informed):
 @torch.no_grad()
 def convert(network: UNet, graph: str) -> Any:
     """An ONNX model of a folded network: `whole`, `look` or `informed`, of dynamic height and width."""
-    side = _SIDE * network.size_multiple
-    image, crops = torch.zeros(1, 3, side, side + network.size_multiple), torch.zeros(2, 3, side, side)
-    sides = {2: network.size_multiple * Dim("rows"), 3: network.size_multiple * Dim("columns")}
+    multiple = graph_multiple(network)
+    side = _SIDE * multiple
+    image, crops = torch.zeros(1, 3, side, side + multiple), torch.zeros(2, 3, side, side)
+    sides = {2: multiple * Dim("rows"), 3: multiple * Dim("columns")}
     if graph == "whole":
         return to_onnx(Whole(network), (image,), (sides,), ["image"], ["change"])
     if graph == "look":

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ceair.cache import cache_folder, keep_folder
-from ceair.engines.graphs import Informed, Look, Whole, flatten, key, restored
+from ceair.engines.graphs import Informed, Look, Whole, flatten, graph_multiple, key, restored
 from ceair.models import UNet
 from ceair.models.fold import fold, ready_for_bf16, split_for_bf16
 
@@ -31,7 +31,7 @@ class OpenVINOEngine:
     def __init__(self, network: UNet, precision: str = "fp32") -> None:
         self.device = torch.device("cpu")
         self.name = f"openvino {precision}"
-        self.size_multiple = network.size_multiple
+        self.size_multiple = graph_multiple(network)
         self.bytes_per_pixel, self.look_bytes_per_pixel = (410, 400) if precision == "fp32" else (320, 305)
         self._split = precision == "bf16"
         self._network = ready_for_bf16(fold(network)) if self._split else fold(network)
@@ -65,10 +65,16 @@ class OpenVINOEngine:
 
     def _run(self, graph: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         if graph not in self._compiled:
-            model = self._core.compile_model(self._model(graph), "CPU", self._settings)
-            self._compiled[graph] = model.create_infer_request()
+            self._compiled[graph] = self._compile(graph, inputs)
         contiguous = [np.ascontiguousarray(array) for array in inputs]
         return list(self._compiled[graph].infer(contiguous, share_inputs=True).values())
+
+    def _compile(self, graph: str, inputs: Sequence[np.ndarray]) -> Any:
+        request = self._core.compile_model(self._model(graph), "CPU", self._settings).create_infer_request()
+        # If the first image has a single token at the bottleneck, OpenVINO (2026.4) gets larger ones wrong after it.
+        side = _SIDE * self.size_multiple
+        request.infer([np.zeros((1, inputs[0].shape[1], side, side), np.float32), *inputs[1:]])
+        return request
 
     def _model(self, graph: str) -> Any:
         """The converted graph, from the cache folder if it is there and whole."""
@@ -84,18 +90,19 @@ class OpenVINOEngine:
 @torch.no_grad()
 def convert(network: UNet, graph: str) -> Any:
     """An OpenVINO model of a folded network: `whole`, `look` or `informed`, of dynamic height and width."""
-    side, channels = _SIDE * network.size_multiple, network.stem.in_channels // network.stem_stride**2
+    side, channels = _SIDE * graph_multiple(network), network.stem.in_channels // network.stem_stride**2
     image, crops = torch.zeros(1, channels, side, side), torch.zeros(2, channels, side, side)
     if graph == "whole":
-        return _converted(Whole(network), (image,), [(1, channels, -1, -1)])
+        return trace(Whole(network), (image,), [(1, channels, -1, -1)])
     if graph == "look":
-        return _converted(Look(network), (crops,), [(-1, channels, -1, -1)])
+        return trace(Look(network), (crops,), [(-1, channels, -1, -1)])
     context = flatten(network.context(crops))
     shapes = [(1, channels, -1, -1), *(tuple(one.shape) for one in context)]
-    return _converted(Informed(network), (image, *context), shapes)
+    return trace(Informed(network), (image, *context), shapes)
 
 
-def _converted(module: nn.Module, example: tuple[Tensor, ...], shapes: list[tuple[int, ...]]) -> Any:
+def trace(module: nn.Module, example: tuple[Tensor, ...], shapes: list[tuple[int, ...]]) -> Any:
+    """An OpenVINO model of a module, whose inputs have these shapes; -1 stands for any size."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the tracer, about sizes that are no part of the graph
         return openvino.convert_model(module, example_input=example, input=shapes)
