@@ -11,9 +11,8 @@ import pytest
 from PIL import Image, ImageCms, JpegImagePlugin
 
 from ceair.errors import ImageError
-from ceair.image import MOST_PIXELS, Picture, from_pillow, read_picture, write_picture
+from ceair.image import MOST_PIXELS, Picture, encode_picture, from_pillow, read_picture, write_picture
 from ceair.metadata import turn
-from ceair.sixteen_bit import encode_png, encode_tiff
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r tiff:Orientation="6" dc:title="rain"/></x:xmpmeta>'
@@ -25,6 +24,13 @@ SIZES = [(1, 1), (1, 300), (17, 13)]
 def noise(height, width, channels, depth=8, seed=0):
     values = np.random.default_rng(seed).integers(0, 2**depth, (height, width, channels))
     return values.astype(np.uint16 if depth == 16 else np.uint8)
+
+
+def encoded(ending, samples, exif=None):
+    """The bytes of a file; c is 1, 2, 3 or 4."""
+    colours = 1 if samples.shape[-1] < 3 else 3
+    alpha = samples[..., -1] if samples.shape[-1] in (2, 4) else None
+    return encode_picture(Picture(samples[..., :colours], alpha, exif=exif), ending)
 
 
 def as_pillow(samples):
@@ -63,7 +69,7 @@ def test_eight_bits_come_back_exactly(tmp_path, ending, mode, size):
 def test_sixteen_bits_come_back_exactly(tmp_path, ending, channels, size):
     samples = noise(*size, channels, 16)
     source = tmp_path / f"in{ending}"
-    source.write_bytes((encode_png if ending == ".png" else encode_tiff)(samples, None, None, None))
+    source.write_bytes(encoded(ending, samples))
     picture = read_picture(source)
     assert picture.depth == 16
     assert (picture.alpha is not None) == (channels in (2, 4))
@@ -101,8 +107,7 @@ def test_orientation_is_applied_once(tmp_path, ending, depth):
         source, out = tmp_path / f"in{orientation}{ending}", tmp_path / f"out{orientation}{ending}"
         block = exif(orientation).tobytes()
         if depth == 16:
-            encode = encode_png if ending == ".png" else encode_tiff
-            source.write_bytes(encode(samples, None, block, None))
+            source.write_bytes(encoded(ending, samples, block))
         else:
             as_pillow(samples).save(source, exif=block, lossless=True, quality=100, subsampling=0)
         picture = read_picture(source)
@@ -170,7 +175,7 @@ def test_a_transparent_colour_of_sixteen_bits_becomes_alpha(tmp_path):
 
     samples = noise(4, 5, 3, 16)
     for name, channels in (("grey.png", 1), ("rgb.png", 3)):
-        content = encode_png(samples[..., :channels], None, None, None)
+        content = encoded(".png", samples[..., :channels])
         key = samples[0, 0, :channels].astype(">u2").tobytes()
         chunk = struct.pack(">L", len(key)) + b"tRNS" + key + struct.pack(">L", zlib.crc32(b"tRNS" + key))
         (tmp_path / name).write_bytes(content[:33] + chunk + content[33:])
@@ -233,8 +238,8 @@ def damaged(folder: Path) -> dict[str, Path]:
         image.save(stream, {".jpg": "JPEG", ".tif": "TIFF"}.get(ending, ending[1:].upper()))
         paths["truncated" + ending] = folder / f"truncated{ending}"
         paths["truncated" + ending].write_bytes(stream.getvalue()[: len(stream.getvalue()) // 2])
-    deep = encode_tiff(noise(64, 64, 3, 16), None, None, None)
-    for name, content in (("deep.tif", deep), ("deep.png", encode_png(noise(64, 64, 3, 16), None, None, None))):
+    deep = encoded(".tif", noise(64, 64, 3, 16))
+    for name, content in (("deep.tif", deep), ("deep.png", encoded(".png", noise(64, 64, 3, 16)))):
         paths[name] = folder / name
         paths[name].write_bytes(content[: len(content) // 2])
     Image.fromarray(np.zeros((4, 4), np.float32)).save(folder / "float.tif")
@@ -270,7 +275,7 @@ def test_separate_planes_are_never_misread(tmp_path):
 
 
 def test_an_image_that_would_fill_the_memory_is_refused_before_it_is_decoded(tmp_path):
-    content = bytearray(encode_png(noise(1, 1, 3, 16), None, None, None))
+    content = bytearray(encoded(".png", noise(1, 1, 3, 16)))
     content[16:24] = (30_000).to_bytes(4, "big") * 2
     import zlib
 
@@ -284,7 +289,7 @@ def test_an_image_that_would_fill_the_memory_is_refused_before_it_is_decoded(tmp
 
 def test_a_large_image_below_the_limit_gives_no_warning(tmp_path):
     Image.new("1", (15_000, 13_000)).save(tmp_path / "large.png")
-    code = "import sys, pathlib, ceair.image; ceair.image._open(pathlib.Path(sys.argv[1]).read_bytes())"
+    code = "import sys, pathlib, ceair.decode; ceair.decode._open(pathlib.Path(sys.argv[1]).read_bytes())"
     command = [sys.executable, "-W", "error", "-c", code, str(tmp_path / "large.png")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

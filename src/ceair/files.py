@@ -2,13 +2,18 @@
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedIOBase
 from pathlib import Path
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all: under a temporary name in its folder, then renamed.
+@contextmanager
+def open_atomically(path: Path) -> Iterator[BufferedIOBase]:
+    """A new file to write to, which appears whole at `path` when the block ends, or not at all if that fails.
 
-    Missing folders are made. The file gets the permissions that any new file of this process gets.
+    Until then it has a temporary name in the same folder. Missing folders are made. The file gets the permissions that
+    any new file of this process gets.
 
     Raises:
         OSError: the folder cannot be written or is full; nothing is left behind.
@@ -17,10 +22,20 @@ def write_atomically(path: Path, content: bytes) -> None:
     temporary = path.parent / f".{secrets.token_hex(8)}.part"
     try:
         with temporary.open("xb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all; as `open_atomically`.
+
+    Raises:
+        OSError: the folder cannot be written or is full; nothing is left behind.
+    """
+    with open_atomically(path) as file:
+        file.write(content)

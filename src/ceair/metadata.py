@@ -6,6 +6,12 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from PIL import ExifTags, Image
 
+EXIF, GPS, INTEROPERABILITY = ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop
+"""Tags of the directories within EXIF."""
+
+LONGEST_SEGMENT = 65_500
+"""Bytes of EXIF or XMP that a JPEG holds."""
+
 _DESCRIBING = (270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432)
 _TIFF_XMP = 700
 
@@ -42,14 +48,21 @@ def turn(samples: Plane, orientation: int) -> Plane:
     return np.flip(turned, 1) if orientation in (2, 3, 6, 7) else turned
 
 
+def lying(upright: Plane, orientation: int) -> Plane:
+    """The view of upright samples as they lie in a file of this orientation: `turn(lying(x, o), o)` is `x`."""
+    view: Plane = np.flip(upright, 1) if orientation in (2, 3, 6, 7) else upright
+    view = np.flip(view, 0) if orientation in (3, 4, 7, 8) else view
+    return view.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else view
+
+
 def _exif(image: Image.Image) -> tuple[int, bytes | None]:
     """The orientation, and the EXIF without it; of a TIFF only tags that say nothing about how pixels are stored."""
     tags = image.getexif()
     orientation = tags.get(ExifTags.Base.Orientation, 1)
     kept = Image.Exif()
     for tag in list(tags):
-        if tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-            kept[tag] = {key: value for key, value in tags.get_ifd(tag).items() if key != ExifTags.IFD.Interop}
+        if tag in (EXIF, GPS):
+            kept[tag] = {key: value for key, value in tags.get_ifd(tag).items() if key != INTEROPERABILITY}
         elif tag in _DESCRIBING or (image.format != "TIFF" and tag != ExifTags.Base.Orientation):
             kept[tag] = tags[tag]
     return orientation, kept.tobytes() if len(kept) else None

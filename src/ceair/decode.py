@@ -1,0 +1,198 @@
+"""Reads the bytes of image files into pictures, a band at a time, so that no second copy of a large image is made."""
+
+import io
+import re
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageCms, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError
+
+from ceair import sixteen_bit
+from ceair.errors import ImageError
+from ceair.metadata import lying, read_metadata
+from ceair.picture import Picture, Plane
+from ceair.sixteen_bit import Samples
+
+MOST_PIXELS = 400_000_000
+"""Larger images are refused: a small file can claim to be so large that it fills the memory."""
+
+MOST_PIXELS_PER_BYTE = 256
+"""Of images beyond `SURELY_FINE` pixels; even a JPEG of nothing but white has fewer than 200 pixels per byte."""
+
+SURELY_FINE = 50_000_000
+"""Images of so many pixels are read however small their files are."""
+
+_BAND = 1 << 20  # pixels that are converted at a time
+_LONGEST_PROFILE = 16 << 20  # bytes of a colour profile in a PNG, unpacked; Pillow alone takes no more than 1 MiB
+_TABLE_OF_75 = 30.0  # mean of JPEG's first quantisation table at a quality of about 75
+_BITS = 258  # the TIFF tag of bits per channel
+_OPENING = threading.Lock()
+_OTHERS = {
+    "a GIF": rb"GIF8",
+    "a HEIC image": rb".{4}ftyp(hei|hev|mif1|msf1)",
+    "an AVIF image": rb".{4}ftypavi",
+    "a JPEG 2000 image": rb"\0\0\0\x0cjP",
+    "a JPEG XL image": rb"\xff\x0a|\0\0\0\x0cJXL",
+    "a Photoshop file": rb"8BPS",
+    "a PDF": rb"%PDF",
+    "a ZIP archive": rb"PK\x03\x04",
+    "an SVG drawing": rb"(?i)\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?(<!doctype svg[^>]*>\s*)?<svg",
+    "a web page": rb"(?i)\s*(<!doctype html|<html)",
+}
+
+
+def decode(content: bytes) -> Picture:
+    """The picture that the bytes of a JPEG, PNG, WebP, TIFF or BMP file hold.
+
+    Raises:
+        ImageError: as of `ceair.image.read_picture`, without the name of the file.
+        Exception: nearly anything, on damaged files.
+    """
+    image, pages = _open(content)
+    with image:
+        _check(image, pages, len(content))
+        deep = sixteen_bit.is_sixteen_bit(image, content)
+        stored = sixteen_bit.stored_orientation(image)
+        image.load()  # a truncated file ends here
+        metadata, jpeg, notes = read_metadata(image), _jpeg_quality(image), _notes(image, deep)
+        name, cmyk = image.format or "", image.mode == "CMYK"
+        # Pillow turns a TIFF upright while it loads it, and then says that its orientation is 1
+        turned = stored if metadata.orientation == 1 else 1
+        bands = sixteen_bit.decode(image, content, turned) if deep else _eight_bit(image)
+        samples, alpha = _upright(image.height, image.width, bands, metadata.orientation)
+    return Picture(
+        samples=samples,
+        alpha=alpha,
+        icc=None if cmyk else metadata.icc,
+        exif=metadata.exif,
+        xmp=metadata.xmp,
+        format="JPEG" if name == "MPO" else name,
+        jpeg=jpeg,
+        notes=(*notes, *metadata.notes),
+        lossy=name == "WEBP" and _is_lossy_webp(content),
+    )
+
+
+def from_pillow(image: Image.Image) -> Picture:
+    """The picture that a Pillow image holds, turned upright.
+
+    Raises:
+        ImageError: its mode is neither grey, RGB, CMYK nor a palette, with 8 bits per channel or 16 of grey.
+    """
+    image.load()
+    metadata, notes = read_metadata(image), _notes(image, deep=image.mode.startswith("I;16"))
+    bands = sixteen_bit.grey_bands(image) if image.mode.startswith("I;16") else _eight_bit(image)
+    samples, alpha = _upright(image.height, image.width, bands, metadata.orientation)
+    icc = None if image.mode == "CMYK" else metadata.icc
+    jpeg, name = _jpeg_quality(image), "JPEG" if image.format == "MPO" else image.format or ""
+    return Picture(samples, alpha, icc, metadata.exif, metadata.xmp, name, jpeg, (*notes, *metadata.notes))
+
+
+def _open(content: bytes) -> tuple[Image.Image, int]:
+    """The opened image and its number of pages. Pillow's own limits are of the whole process and so only lent."""
+    with _OPENING:
+        limits = Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK
+        Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = None, _LONGEST_PROFILE
+        try:
+            image = Image.open(io.BytesIO(content), formats=("BMP", "JPEG", "PNG", "TIFF", "WEBP"))
+            if image.width * image.height > MOST_PIXELS:
+                raise ImageError(f"it has {image.width}x{image.height} pixels; {MOST_PIXELS} are the most")
+            return image, 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        except UnidentifiedImageError as error:
+            raise ImageError(_what_else(content)) from error
+        finally:
+            Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = limits
+
+
+def _what_else(content: bytes) -> str:
+    if content[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "it is damaged or a TIFF of a rare kind; save it with 8 or 16 bits per channel and no floating point"
+    for name, beginning in _OTHERS.items():
+        if re.match(beginning, content[:4096], re.DOTALL):
+            return f"it is {name} and no JPEG, PNG, WebP, TIFF or BMP image; convert it to one of these"
+    return "it is no JPEG, PNG, WebP, TIFF or BMP image"
+
+
+def _check(image: Image.Image, pages: int, size: int) -> None:
+    if pages > 1:
+        raise ImageError(f"it is animated or has pages ({pages}); give one image per file")
+    if image.width * image.height > max(SURELY_FINE, MOST_PIXELS_PER_BYTE * size):
+        raise ImageError(
+            f"its {size} bytes claim to be {image.width}x{image.height} pixels, which only an empty image or an attempt"
+            " to fill the memory does"
+        )
+    if image.format == "TIFF" and not sixteen_bit.has_all_strips(image, size):
+        raise ImageError("the file is truncated")
+    if image.mode in ("F", "I") and image.format == "TIFF":
+        raise ImageError("it has floating-point, signed or 32-bit samples; save it with 8 or 16 bits per channel")
+
+
+def _notes(image: Image.Image, deep: bool) -> tuple[str, ...]:
+    notes: tuple[str, ...] = ("converted from CMYK to RGB",) if image.mode == "CMYK" else ()
+    if not deep and max(getattr(image, "tag_v2", {}).get(_BITS, (8,))) > 8:
+        notes += ("reduced to 8 bits per channel",)
+    return notes
+
+
+def _eight_bit(image: Image.Image) -> Iterator[UInt8[np.ndarray, "h w c"]]:
+    """Bands of a loaded image from top to bottom: grey, grey with alpha, RGB or RGB with alpha."""
+    if image.mode in ("F", "I"):
+        raise ImageError(f"images of mode {image.mode} have no known range; convert them to 8 or 16 bits per channel")
+    mode = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
+    mode += "A" if image.has_transparency_data else ""
+    convert = _from_cmyk(image) if image.mode == "CMYK" else lambda band: band.convert(mode)
+    rows = max(1, _BAND // image.width)
+    for top in range(0, image.height, rows):
+        band = np.asarray(convert(image.crop((0, top, image.width, min(top + rows, image.height)))))
+        yield band[..., None] if band.ndim == 2 else band
+
+
+def _from_cmyk(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    profile = image.info.get("icc_profile")
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), "CMYK", "RGB")
+        except (ImageCms.PyCMSError, OSError):
+            transform = None  # a damaged profile: the plain conversion below is the best that is left
+        if transform is not None:
+            return transform.apply
+    return lambda band: band.convert("RGB")
+
+
+def _upright(height: int, width: int, bands: Iterator[Samples], orientation: int) -> tuple[Samples, Plane | None]:
+    """Colours and alpha, turned upright, of bands that lie as in their file."""
+    colours: Any = None
+    alpha: Any = None
+    top = 0
+    for band in bands:
+        channels = band.shape[-1]
+        if top == 0:
+            size = (width, height) if orientation in (5, 6, 7, 8) else (height, width)
+            colours = np.empty((*size, 1 if channels < 3 else 3), band.dtype)
+            alpha = np.empty(size, band.dtype) if channels in (2, 4) else None
+        rows = slice(top, top + len(band))
+        lying(colours, orientation)[rows] = band[..., : colours.shape[-1]]
+        if alpha is not None:
+            lying(alpha, orientation)[rows] = band[..., -1]
+        top += len(band)
+    return colours, alpha
+
+
+def _jpeg_quality(image: Image.Image) -> dict[str, Any]:
+    """Tables and subsampling of a JPEG whose tables are not coarse: those would bring its artefacts back."""
+    tables = getattr(image, "quantization", None)
+    if not tables or image.mode not in ("L", "RGB") or np.mean(tables[min(tables)]) > _TABLE_OF_75:
+        return {}
+    return {"qtables": dict(tables), "subsampling": max(JpegImagePlugin.get_sampling(image), 0)}
+
+
+def _is_lossy_webp(content: bytes) -> bool:
+    start = 12
+    while start + 8 <= len(content) and content[start : start + 4] not in (b"VP8 ", b"VP8L"):
+        size = int.from_bytes(content[start + 4 : start + 8], "little")
+        start += 8 + size + size % 2
+    return content[start : start + 4] == b"VP8 "
