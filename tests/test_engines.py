@@ -129,12 +129,15 @@ def test_tiles_of_any_engine_are_those_of_torch(engine, precision):
     assert torch.allclose(restored, expected, atol=0.02 if precision == "bf16" else 1e-5)
 
 
-def test_auto_takes_the_fastest_that_agrees(monkeypatch):
+def test_auto_takes_the_fastest_that_agrees(monkeypatch, tmp_path):
     needs("openvino")
     network = load_network("ceair-t")
     monkeypatch.setattr(choose, "computes_bf16", lambda: False)
+    monkeypatch.setenv("CEAIR_CACHE", str(tmp_path / "agree"))
     assert make_engine(network, "cpu").name == "openvino fp32"
     monkeypatch.setattr(choose, "agrees", lambda *_: False)
+    assert make_engine(network, "cpu").name == "openvino fp32", "the answer was not remembered"
+    monkeypatch.setenv("CEAIR_CACHE", str(tmp_path / "differ"))
     assert make_engine(network, "cpu").name == "torch fp32"
     monkeypatch.setattr(choose, "_installed", lambda name: name == "torch")
     assert make_engine(network, "cpu").name == "torch fp32"

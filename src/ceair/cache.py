@@ -1,11 +1,15 @@
 """What is kept between runs because making it anew takes seconds; losing it costs nothing else."""
 
+import hashlib
 import os
 import secrets
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+
+from ceair.files import write_atomically
 
 
 def cache_folder() -> Path:
@@ -18,6 +22,18 @@ def cache_folder() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library/Caches/ceair"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ceair"
+
+
+def remembered(what: str, find_out: Callable[[], bool]) -> bool:
+    """The answer to a question that was asked before under the same name, or else what `find_out` says now."""
+    path = cache_folder() / "answers" / hashlib.sha256(what.encode()).hexdigest()[:32]
+    try:
+        return {"yes": True, "no": False}[path.read_text(encoding="ascii")]
+    except (OSError, KeyError, UnicodeDecodeError):
+        answer = find_out()
+    with suppress(OSError):
+        write_atomically(path, b"yes" if answer else b"no")
+    return answer
 
 
 def keep_folder(path: Path, fill: Callable[[Path], object]) -> bool:

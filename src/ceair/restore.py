@@ -75,7 +75,7 @@ class Restorer:
         network: UNet,
         device: str = "auto",
         limits: Limits | None = None,
-        overlap: int = 64,
+        overlap: int = 48,
         memory: int | None = None,
         engine: str = "torch",
         precision: str = "fp32",

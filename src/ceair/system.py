@@ -44,7 +44,7 @@ def hardware(device: str) -> dict[str, str | None]:
         import torch
 
         gpu = torch.cuda.get_device_name(device)
-    return {"system": f"{platform.system()} {platform.machine()}", "cpu": _cpu(), "device": device, "gpu": gpu}
+    return {"system": f"{platform.system()} {platform.machine()}", "cpu": cpu_name(), "device": device, "gpu": gpu}
 
 
 def version_of(name: str) -> str | None:
@@ -55,7 +55,8 @@ def version_of(name: str) -> str | None:
         return None
 
 
-def _cpu() -> str:
+def cpu_name() -> str:
+    """What the processor calls itself."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ceair.engines.graphs import restored
+from ceair.engines.graphs import conversion_key, restored
 from ceair.errors import CeairError
 from ceair.models import UNet
 from ceair.models.fold import ready_for_bf16, split_for_bf16
@@ -45,6 +45,7 @@ class TorchEngine:
         self.network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.precision = precision
         self.name = f"torch {precision}" + (" compiled" if compiled else "")
+        self.key = f"{self.name}-{device}-{conversion_key(network, 'torch')}"
         self.size_multiple = network.size_multiple
         self.bytes_per_pixel, self.look_bytes_per_pixel = (560, 370) if precision == "fp32" else (300, 280)
         change, look = self.network.change, self.network.context

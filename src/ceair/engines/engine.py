@@ -15,6 +15,7 @@ class Engine(Protocol):
 
     Attributes:
         name: how messages name it, such as `openvino bf16`.
+        key: differs between engines that might give different answers: by weights, versions, precision.
         device: where it computes.
         size_multiple: the multiple of both sides that it needs.
         bytes_per_pixel: memory that it takes to restore with `ceair-t`, for each pixel of the batch; measured, and for
@@ -23,6 +24,7 @@ class Engine(Protocol):
     """
 
     name: str
+    key: str
     device: torch.device
     size_multiple: int
     bytes_per_pixel: int

@@ -57,7 +57,7 @@ class Informed(nn.Module):
         return self.network.change(crop, summaries)
 
 
-def key(network: UNet, converter: str) -> str:
+def conversion_key(network: UNet, converter: str) -> str:
     """What a converted graph is kept under: it hangs on the weights and on the versions of what converts them."""
     return "-".join((_FORM, fingerprint(network), *(str(version_of(name)) for name in ("ceair", "torch", converter))))
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.export import Dim
 
 from ceair.cache import cache_folder, keep_folder
-from ceair.engines.graphs import Informed, Look, Whole, flatten, graph_multiple, key, restored
+from ceair.engines.graphs import Informed, Look, Whole, conversion_key, flatten, graph_multiple, restored
 from ceair.models import UNet
 from ceair.models.fold import fold
 
@@ -30,7 +30,7 @@ class ONNXEngine:
         self.size_multiple = graph_multiple(network)
         self.bytes_per_pixel, self.look_bytes_per_pixel = 460, 430
         self._network = fold(network)
-        self._key = key(self._network, "onnxscript")
+        self.key = conversion_key(self._network, "onnxscript")
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
 
     def restore(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
@@ -60,7 +60,7 @@ class ONNXEngine:
         """A session of the converted graph, from the cache folder if it is there and whole."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
-        kept = cache_folder() / "onnx" / f"{self._key}-{graph}"
+        kept = cache_folder() / "onnx" / f"{self.key}-{graph}"
         try:
             content = (kept / "graph.onnx").read_bytes()
             return onnxruntime.InferenceSession(content, options, providers=_PROVIDERS)
