@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
@@ -16,6 +16,10 @@ from ceair.models import PRESETS, UNet, build, preset
 
 BUNDLED = Path(__file__).parent / "weights"
 """Folder of the weights that come with the package, each with a JSON card of the same name beside it."""
+
+_PRECISIONS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+"""Beginnings of what torch.save has written: a ZIP archive, or before version 1.6 a plain pickle."""
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
@@ -33,12 +37,28 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     if not path.is_file():
         raise WeightsError(f"there is no weights file {path}")
+    _refuse_pickle(path)
     try:
         with safe_open(path, framework="pt") as file:
             metadata = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
-    except (SafetensorError, json.JSONDecodeError, OSError) as error:
-        raise WeightsError(f"{path} is no whole safetensors file: {error}") from error
+    except Exception as error:  # on types that torch lacks or cards that nest deeply, nearly anything is raised
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise WeightsError(f"{path} is no whole safetensors file: {reason}") from error
+
+
+def _refuse_pickle(path: Path) -> None:
+    """Name pickles for what they are; nothing of them is loaded, since that would run whatever they hold."""
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(4)
+    except OSError as error:
+        raise WeightsError(f"cannot read {path}: {error.strerror or error}") from error
+    if beginning.startswith(_PICKLES):
+        raise WeightsError(
+            f"{path} is a pickle, as torch.save writes; loading one can run any program, so none is loaded:"
+            " convert it to safetensors where you trust it"
+        )
 
 
 def load_into(network: nn.Module, tensors: Mapping[str, Tensor], origin: str) -> None:
@@ -55,6 +75,8 @@ def load_into(network: nn.Module, tensors: Mapping[str, Tensor], origin: str) ->
         if tensor.shape != own[name].shape:
             shapes = f"{tuple(tensor.shape)}, not {tuple(own[name].shape)}"
             raise WeightsError(f"{origin} was made for another network: `{name}` is {shapes}")
+        if tensor.dtype not in _PRECISIONS:
+            raise WeightsError(f"{origin} was made for another network: `{name}` holds {tensor.dtype}, no plain floats")
         if not torch.isfinite(tensor).all():
             raise WeightsError(f"{origin} is damaged: `{name}` holds values that are not finite")
     network.load_state_dict({name: tensor.to(own[name].dtype) for name, tensor in tensors.items()})
@@ -86,7 +108,7 @@ def load_network(source: str | Path) -> UNet:
     path = find_weights(source)
     tensors, metadata = load_tensors(path)
     try:
-        network = build(preset(metadata["preset"]).network)
+        network = build(preset(str(metadata["preset"])).network)
     except (KeyError, ConfigError) as error:
         raise WeightsError(f"{path} does not say of which preset of this version it is") from error
     load_into(network, tensors, str(path))

@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import math
+import reprlib
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,10 @@ import yaml
 from ceair.errors import ConfigError
 
 T = TypeVar("T")
+
+_LONGEST_KEY = 100
+_SHORT = reprlib.Repr()  # what is shown of a wrong value: a small YAML file can stand for a huge one
+_SHORT.maxstring = _SHORT.maxother = _LONGEST_KEY
 
 
 class _Loader(yaml.SafeLoader):
@@ -41,8 +46,9 @@ def load(schema: type[T], path: Path, words: Sequence[str] = ()) -> T:
         raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except OSError as error:
         raise ConfigError(f"cannot read the configuration {path}: {error.strerror or error}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    except Exception as error:  # PyYAML's constructors raise nearly anything, and RecursionError on deep nesting
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ConfigError(f"{path} is not valid YAML: {reason}") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} must hold `key: value` lines, not {type(raw).__name__}")
     for word in words:
@@ -56,8 +62,9 @@ def parse(schema: type[T], raw: Mapping[str, Any], where: str = "") -> T:
     fields = {field.name: field for field in dataclasses.fields(schema)}  # type: ignore[arg-type]
     for key in raw:
         if key not in fields:
-            near = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.0)
-            raise ConfigError(f"unknown key `{where}{key}`; did you mean `{where}{near[0]}`?")
+            name = _SHORT.repr(key) if not isinstance(key, str) or len(key) > _LONGEST_KEY else key
+            near = difflib.get_close_matches(name, fields, n=1, cutoff=0.0)
+            raise ConfigError(f"unknown key `{where}{name}`; did you mean `{where}{near[0]}`?")
     for name, field in fields.items():
         needed = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if needed and name not in raw:
@@ -94,7 +101,7 @@ def _override(raw: dict[str, Any], word: str) -> None:
         raise ConfigError(f"`{name}` cannot be set: part of it is no group of keys")
     try:
         place[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except Exception as error:  # as above
         raise ConfigError(f"the value of `{name}` is not valid YAML: {text}") from error
 
 
@@ -103,21 +110,21 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         if not isinstance(value, Mapping):
-            raise ConfigError(f"`{where}` must be a group of keys, not {value!r}")
+            raise ConfigError(f"`{where}` must be a group of keys, not {_SHORT.repr(value)}")
         return parse(hint, value, f"{where}.")
     if origin is types.UnionType or origin is typing.Union:
         return None if value is None else _convert(next(p for p in parts if p is not type(None)), value, where)
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            raise ConfigError(f"`{where}` must be a list, not {value!r}")
+            raise ConfigError(f"`{where}` must be a list, not {_SHORT.repr(value)}")
         return tuple(_convert(parts[0], item, f"{where}[{i}]") for i, item in enumerate(value))
     if origin is dict:
         if not isinstance(value, Mapping):
-            raise ConfigError(f"`{where}` must be a group of keys, not {value!r}")
+            raise ConfigError(f"`{where}` must be a group of keys, not {_SHORT.repr(value)}")
         return {str(key): _convert(parts[1], item, f"{where}.{key}") for key, item in value.items()}
     if origin is typing.Literal:
         if value not in parts:
-            raise ConfigError(f"`{where}` must be one of {', '.join(map(str, parts))}, not {value!r}")
+            raise ConfigError(f"`{where}` must be one of {', '.join(map(str, parts))}, not {_SHORT.repr(value)}")
         return value
     return _convert_plain(hint, value, where)
 
@@ -130,9 +137,11 @@ def _convert_plain(hint: Any, value: Any, where: str) -> Any:
             number = float(value)  # YAML reads 1e-3 as a string
         except ValueError:
             number = None
+        except OverflowError:
+            number = math.inf
         if number is not None and not math.isfinite(number):
-            raise ConfigError(f"`{where}` must be a finite number, not {value!r}")
+            raise ConfigError(f"`{where}` must be a finite number, not {_SHORT.repr(value)}")
         value = value if number is None else number
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        raise ConfigError(f"`{where}` must be of type {hint.__name__}, not {value!r}")
+        raise ConfigError(f"`{where}` must be of type {hint.__name__}, not {_SHORT.repr(value)}")
     return value

@@ -28,8 +28,20 @@ SURELY_FINE = 50_000_000
 _BAND = 1 << 20  # pixels that are converted at a time
 _LONGEST_PROFILE = 16 << 20  # bytes of a colour profile in a PNG, unpacked; Pillow alone takes no more than 1 MiB
 _TABLE_OF_75 = 30.0  # mean of JPEG's first quantisation table at a quality of about 75
-_BITS = 258  # the TIFF tag of bits per channel
+_BITS, _CHANNELS = 258, 277  # the TIFF tags of bits per channel, and of channels
 _OPENING = threading.Lock()
+_DAMAGED = "it is a damaged {} image; find another copy, or open it elsewhere and save it anew"
+_OURS = {"PNG": rb"\x89PNG", "JPEG": rb"\xff\xd8\xff", "WebP": rb"RIFF.{4}WEBP", "BMP": rb"BM.{12}\x28\0\0\0"}
+_PHRASES = {
+    "runcated": "the file is truncated",
+    "could not create decoder object": "it is a damaged or truncated WebP image",
+    "cannot load this image": "it holds no pixels",
+    "data stream": "its data are damaged",
+    "decoder error": "its data are damaged",
+    "MAX_TEXT": "its texts or its profile unpack to more than can be meant",
+}
+"""What Pillow says, in part, and what it means."""
+
 _OTHERS = {
     "a GIF": rb"GIF8",
     "a HEIC image": rb".{4}ftyp(hei|hev|mif1|msf1)",
@@ -73,7 +85,17 @@ def decode(content: bytes) -> Picture:
         jpeg=jpeg,
         notes=(*notes, *metadata.notes),
         lossy=name == "WEBP" and _is_lossy_webp(content),
+        dpi=metadata.dpi,
     )
+
+
+def explain(error: Exception) -> str:
+    """What `decode` failed of, as the rest of a sentence."""
+    if isinstance(error, MemoryError):
+        return "there is too little memory for it"
+    if not isinstance(error, ImageError | OSError | SyntaxError | ValueError):
+        return _PHRASES["data stream"]  # the decoder tripped over something that was not there
+    return next((sentence for phrase, sentence in _PHRASES.items() if phrase in str(error)), str(error))
 
 
 def from_pillow(image: Image.Image) -> Picture:
@@ -88,7 +110,8 @@ def from_pillow(image: Image.Image) -> Picture:
     samples, alpha = _upright(image.height, image.width, bands, metadata.orientation)
     icc = None if image.mode == "CMYK" else metadata.icc
     jpeg, name = _jpeg_quality(image), "JPEG" if image.format == "MPO" else image.format or ""
-    return Picture(samples, alpha, icc, metadata.exif, metadata.xmp, name, jpeg, (*notes, *metadata.notes))
+    notes = (*notes, *metadata.notes)
+    return Picture(samples, alpha, icc, metadata.exif, metadata.xmp, name, jpeg, notes, dpi=metadata.dpi)
 
 
 def _open(content: bytes) -> tuple[Image.Image, int]:
@@ -113,6 +136,9 @@ def _what_else(content: bytes) -> str:
     for name, beginning in _OTHERS.items():
         if re.match(beginning, content[:4096], re.DOTALL):
             return f"it is {name} and no JPEG, PNG, WebP, TIFF or BMP image; convert it to one of these"
+    for name, beginning in _OURS.items():
+        if re.match(beginning, content[:4096], re.DOTALL):
+            return _DAMAGED.format(name)
     return "it is no JPEG, PNG, WebP, TIFF or BMP image"
 
 
@@ -132,7 +158,12 @@ def _check(image: Image.Image, pages: int, size: int) -> None:
 
 def _notes(image: Image.Image, deep: bool) -> tuple[str, ...]:
     notes: tuple[str, ...] = ("converted from CMYK to RGB",) if image.mode == "CMYK" else ()
-    if not deep and max(getattr(image, "tag_v2", {}).get(_BITS, (8,))) > 8:
+    if image.format == "MPO":
+        notes += (f"only the first of its {getattr(image, 'n_frames', 2)} pictures is kept",)
+    tags = getattr(image, "tag_v2", {})
+    if image.mode == "RGBX" or tags.get(_CHANNELS, 1) > len(image.getbands()):
+        notes += ("channels beyond colours and alpha were left out",)
+    if not deep and max(tags.get(_BITS, (8,))) > 8:
         notes += ("reduced to 8 bits per channel",)
     return notes
 

@@ -52,7 +52,8 @@ def encode(file: BufferedIOBase, picture: Picture, name: str, quality: int | Non
     elif name == "PNG" and picture.depth == 16:
         _write_deep_png(file, picture, icc)
     else:
-        options = {"icc_profile": icc, "exif": picture.exif or b""} | _options(picture, name, quality)
+        options = {"icc_profile": icc, "exif": picture.exif or b"", "dpi": picture.dpi}
+        options |= _options(picture, name, quality)
         options = {key: value for key, value in options.items() if value is not None}
         to_eight_bit_pillow(picture).save(_Stream(file), name, **options)
 
@@ -113,6 +114,9 @@ def _write_deep_png(file: BufferedIOBase, picture: Picture, icc: bytes | None) -
     colour_type = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     file.write(b"\x89PNG\r\n\x1a\n")
     _write_chunk(file, b"IHDR", struct.pack(">LLBBBBB", width, height, 16, colour_type, 0, 0, 0))
+    if picture.dpi:
+        metres = (round(value / 0.0254) for value in picture.dpi)
+        _write_chunk(file, b"pHYs", struct.pack(">LLB", *metres, 1))
     if icc:
         _write_chunk(file, b"iCCP", b"ICC profile\0\0" + zlib.compress(icc))
     if picture.xmp:
@@ -160,6 +164,8 @@ def _write_tiff(file: BufferedIOBase, picture: Picture, icc: bytes | None) -> No
 def _tiff_head(picture: Picture, icc: bytes | None, channels: int, rows: int, counts: list[int]) -> bytes:
     """All that comes before the strips, of which each has `rows` rows and `counts` bytes; its length is the same."""
     directory = ImageFileDirectory_v2(b"II*\0\0\0\0\0")
+    if picture.dpi:
+        directory[282], directory[283], directory[296] = *picture.dpi, 2  # per inch
     for tag, value in _tags(picture.exif):
         directory[tag] = value
     directory.tagtype[_STARTS] = directory.tagtype[_COUNTS] = 4  # of 32 bits, however small they are

@@ -1,6 +1,5 @@
 """What image files say about themselves in their first and last bytes, and thumbnails to know the same scene by."""
 
-import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from ceair.errors import ImageError
+from ceair.quiet import quiet
 
 THUMBNAIL = (16, 18)
 """Rows and columns of a thumbnail."""
@@ -33,11 +33,9 @@ def read_header(path: Path) -> Header:
         ImageError: the file is no image or ends too early; the message names it in one sentence.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"PIL\b")
-            with Image.open(path) as image:
-                (width, height), kind = image.size, image.format or ""
-                turned = image.getexif().get(_ORIENTATION) in _TURNED
+        with quiet, Image.open(path) as image:
+            (width, height), kind = image.size, image.format or ""
+            turned = image.getexif().get(_ORIENTATION) in _TURNED
         with path.open("rb") as file:
             head, size = file.read(16), path.stat().st_size
             file.seek(max(0, size - _TAIL))
@@ -57,12 +55,10 @@ def read_thumbnail(path: Path) -> UInt8[np.ndarray, "16 18"]:
         ImageError: the file is no image that can be read; the message names it in one sentence.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"PIL\b")
-            with Image.open(path) as image:
-                image.draft("L", (8 * THUMBNAIL[1], 8 * THUMBNAIL[0]))  # JPEGs can be decoded small
-                grey = image.convert("L")
-                return np.asarray(grey.resize(THUMBNAIL[::-1], Image.Resampling.BOX))
+        with quiet, Image.open(path) as image:
+            image.draft("L", (8 * THUMBNAIL[1], 8 * THUMBNAIL[0]))  # JPEGs can be decoded small
+            grey = image.convert("L")
+            return np.asarray(grey.resize(THUMBNAIL[::-1], Image.Resampling.BOX))
     except Exception as error:  # as above
         raise ImageError(f"{path} is damaged") from error
 

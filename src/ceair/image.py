@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ceair.decode import MOST_PIXELS, MOST_PIXELS_PER_BYTE, SURELY_FINE, decode, from_pillow
+from ceair.decode import MOST_PIXELS, MOST_PIXELS_PER_BYTE, SURELY_FINE, decode, explain, from_pillow
 from ceair.encode import FORMATS, encode
 from ceair.errors import DataError, ImageError
 from ceair.files import open_atomically
@@ -71,8 +71,10 @@ def read_picture(path: Path) -> Picture:
             names the file in one sentence.
     """
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ImageError("it is no file but a device or a pipe")  # which might never end
         content = path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a zero byte within the name
+    except (OSError, ValueError, ImageError) as error:  # ValueError: a zero byte within the name
         raise _failed("read", str(path), error) from error
     return decode_picture(content, str(path))
 
@@ -85,7 +87,7 @@ def decode_picture(content: bytes, name: str) -> Picture:
         with quiet:
             return decode(content)
     except Exception as error:  # on damaged files Pillow's decoders raise nearly anything
-        raise _failed("read", name, error) from error
+        raise _failed("read", name, explain(error)) from error
 
 
 def write_picture(path: Path, picture: Picture, quality: int | None = None) -> None:
@@ -136,9 +138,10 @@ def _format_of(ending: str, name: str) -> str:
     return known
 
 
-def _failed(verb: str, name: str, error: Exception) -> ImageError:
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return ImageError(f"cannot {verb} {_plain(name)}: {' '.join(reason.split()) or type(error).__name__}")
+def _failed(verb: str, name: str, reason: str | Exception) -> ImageError:
+    if isinstance(reason, OSError) and reason.strerror:
+        reason = reason.strerror
+    return ImageError(f"cannot {verb} {_plain(name)}: {' '.join(str(reason).split()) or type(reason).__name__}")
 
 
 def _plain(name: str) -> str:

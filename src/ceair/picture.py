@@ -30,6 +30,7 @@ class Picture:
         jpeg: tables and subsampling of the JPEG that the picture comes from, if its quality is about 75 or more.
         notes: what could not be kept, one sentence each.
         lossy: whether the picture comes from a WebP file whose compression loses something.
+        dpi: pixels per inch, across and down.
     """
 
     samples: Samples
@@ -41,6 +42,7 @@ class Picture:
     jpeg: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     lossy: bool = False
+    dpi: tuple[float, float] | None = None
 
     @classmethod
     def from_pixels(

@@ -12,7 +12,7 @@ from jaxtyping import UInt8, UInt16
 from PIL import Image
 
 from ceair.errors import ImageError
-from ceair.metadata import turn
+from ceair.metadata import turn, valid
 
 _PHOTOMETRIC, _ORIENTATION, _EXTRA_SAMPLES = 262, 274, 338
 _ASSOCIATED = 1
@@ -43,7 +43,7 @@ def has_all_strips(image: Image.Image, size: int) -> bool:
 
 def stored_orientation(image: Image.Image) -> int:
     """The orientation of a TIFF that is opened but not loaded; 1 of other formats."""
-    return image.getexif().get(_ORIENTATION, 1) if image.format == "TIFF" else 1
+    return valid(image.getexif().get(_ORIENTATION, 1)) if image.format == "TIFF" else 1
 
 
 def decode(image: Image.Image, content: bytes, turned: int) -> Iterator[UInt16[np.ndarray, "h w c"]]:
