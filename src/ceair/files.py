@@ -1,11 +1,18 @@
 """Files that appear whole or not at all."""
 
 import os
+import re
 import secrets
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from io import BufferedIOBase
+from contextlib import contextmanager, suppress
+from io import BufferedIOBase, BufferedWriter
 from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
+
+_TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.part")
 
 
 @contextmanager
@@ -13,19 +20,22 @@ def open_atomically(path: Path) -> Iterator[BufferedIOBase]:
     """A new file to write to, which appears whole at `path` when the block ends, or not at all if that fails.
 
     Until then it has a temporary name in the same folder. Missing folders are made. The file gets the permissions that
-    any new file of this process gets.
+    any new file of this process gets. If the process is killed the temporary file stays: see `remove_leftovers`.
 
     Raises:
         OSError: the folder cannot be written or is full; nothing is left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{secrets.token_hex(8)}.part"
+    temporary, file = _open_temporary(path.parent)
     try:
-        with temporary.open("xb") as file:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+            if sys.platform != "win32":
+                temporary.replace(path)  # before it is closed, as its lock ends then
+        if sys.platform == "win32":
+            temporary.replace(path)  # where a file that is open cannot be renamed
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -39,3 +49,46 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     with open_atomically(path) as file:
         file.write(content)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of `open_atomically` that processes left in a folder when they were killed.
+
+    Those of processes that live are locked and stay, and so does everything where the file system knows no locks.
+    What cannot be listed or removed stays, too.
+    """
+    with suppress(OSError):
+        for entry in list(os.scandir(folder)):
+            if _TEMPORARY.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                _remove_unless_locked(Path(entry.path))
+
+
+def _open_temporary(folder: Path) -> tuple[Path, BufferedWriter]:
+    while True:
+        temporary = folder / f".{secrets.token_hex(8)}.part"
+        file = temporary.open("xb")
+        if _lock(file) and not temporary.exists():  # removed by another process before it was locked
+            file.close()
+            continue
+        return temporary, file
+
+
+def _lock(file: BufferedWriter) -> bool:
+    """Lock a file until it is closed or the process ends, however that ends; whether there are locks at all."""
+    if sys.platform == "win32":  # where nobody can remove a file that is open anyway
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+    except OSError:
+        return False
+    return True
+
+
+def _remove_unless_locked(path: Path) -> None:
+    with suppress(OSError):
+        if sys.platform == "win32":
+            path.unlink()
+            return
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()

@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,14 +54,44 @@ def plan(
     if into_folder:
         if target.exists() and not target.is_dir():
             raise typer.BadParameter(f"{output} is a file; several images need a folder to go to")
-        named = (target / item.name for item in found)
-        targets = [path.with_name(f"{path.stem}{suffix}{ending or path.suffix}") for path in named]
+        jobs = [_job(item, target, suffix, ending) for item in found]
     else:
         _check_ending(target)
-        targets = [target]
-    jobs = [Job(item.source, path) for item, path in zip(found, targets, strict=True)]
+        jobs = [Job(item.source, target) for item in found]
     _check_targets(jobs, into_folder, overwrite)
     return Plan(jobs, into_folder)
+
+
+def plan_watch(
+    inputs: Sequence[str], output: str, suffix: str = "", recursive: bool = False
+) -> Callable[[], list[Job]]:
+    """What gives the images that are in folders now, each with its target in the folder `output`.
+
+    Raises:
+        typer.BadParameter: an input is no folder, or the output is a file or one of the inputs.
+    """
+    folders, target = [Path(name) for name in inputs], Path(output)
+    for folder in folders:
+        if not folder.is_dir():
+            raise typer.BadParameter(f"--watch needs folders, and {folder} is none")
+        if folder.resolve() == target.resolve():
+            raise typer.BadParameter(f"{folder} would get results that are then restored again; choose another output")
+    if target.exists() and not target.is_dir():
+        raise typer.BadParameter(f"{output} is a file; --watch needs a folder to write to")
+
+    def look() -> list[Job]:
+        there = [name for name in inputs if Path(name).is_dir()]
+        try:
+            return [_job(item, target, suffix) for item in _find(there, recursive, target)]
+        except OSError:  # a folder vanished meanwhile: the next look is soon
+            return []
+
+    return look
+
+
+def _job(item: _Found, folder: Path, suffix: str, ending: str = "") -> Job:
+    path = folder / item.name
+    return Job(item.source, path.with_name(f"{path.stem}{suffix}{ending or path.suffix}"))
 
 
 def _find(inputs: Sequence[str], recursive: bool, output: Path) -> list[_Found]:

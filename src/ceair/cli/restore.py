@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json as to_json
-import time
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -19,16 +18,11 @@ from ceair.cli.engine import (
     TileOption,
     make_restorer,
 )
-from ceair.cli.plan import Job, plan
-from ceair.cli.process import keep_large_blocks
+from ceair.cli.ledger import Ledger
+from ceair.cli.plan import plan, plan_watch
+from ceair.cli.process import Signals, keep_large_blocks
+from ceair.cli.work import Work
 from ceair.errors import CeairError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from rich.console import Console
-
-    from ceair.restore import Restorer
 
 
 def restore(
@@ -42,8 +36,16 @@ def restore(
     memory: MemoryOption = None,
     tile: TileOption = None,
     suffix: Annotated[str, typer.Option(help="Put behind the name of each file in an output folder.")] = "",
+    quality: Annotated[
+        int | None, typer.Option(min=1, max=100, help="Of JPEG and WebP files.  [default: that of the source]")
+    ] = None,
     recursive: Annotated[bool, typer.Option("--recursive", help="Also images in folders of folders.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Then wait for more in the folders, until Ctrl-C.")] = False,
+    interval: Annotated[
+        float | None, typer.Option(min=0.05, help="Seconds between two looks of --watch.  [default: 1]")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the JSON document to this file, too.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
 ) -> None:
     """Restore damaged images; each keeps its size, format, bit depth, transparency and metadata.
@@ -51,77 +53,27 @@ def restore(
     JPEG, PNG, WebP, TIFF and BMP. Results that exist are skipped, so that an interrupted job goes on where it was.
     """
     keep_large_blocks()
-    jobs, into_folder = plan(inputs, output, suffix, recursive, overwrite)
-    if not into_folder and jobs[0].target.exists() and not overwrite:
-        raise CeairError(f"{output} exists; --overwrite replaces it")
-    begin = time.perf_counter()
+    if interval is not None and not watch:
+        raise typer.BadParameter("--interval belongs to --watch")
+    if report is not None and report.suffix.lower() != ".json":
+        raise typer.BadParameter(f"--report {report} would hold JSON; let its name end in .json")
     make = partial(make_restorer, weights, device, engine, precision, compiled, memory, tile)
-    entries = _restore_all(jobs, make, overwrite)
-    counts = {status: sum(entry["status"] == status for entry in entries) for status in _STATUSES}
-    totals = counts | {"seconds": round(time.perf_counter() - begin, 3)}
+    with Signals() as signals:
+        ledger = Ledger(keep=json or report is not None)
+        work = Work(make, overwrite, quality, ledger, signals)
+        if watch:
+            into_folder = True
+            work.watch(plan_watch(inputs, output, suffix, recursive), interval or 1.0, report)
+        else:
+            jobs, into_folder = plan(inputs, output, suffix, recursive, overwrite)
+            if not into_folder and jobs[0].target.exists() and not overwrite:
+                raise CeairError(f"{output} exists; --overwrite replaces it")
+            work.restore(jobs)
     if json:
-        typer.echo(to_json.dumps({"images": entries, "totals": totals}, indent=2))
+        typer.echo(ledger.document(signals.came()))
+    if report is not None:
+        ledger.write(report, signals.came())
     if into_folder:
-        hint = " (they exist; --overwrite restores them again)" if counts["skipped"] else ""
-        typer.echo("{restored} restored, {failed} failed, {skipped} skipped".format(**counts) + hint, err=True)
-    if counts["failed"]:
-        raise typer.Exit(1)
-
-
-_STATUSES = ("restored", "skipped", "failed")
-
-
-def _restore_all(jobs: list[Job], make: Callable[[], Restorer], overwrite: bool) -> list[dict[str, Any]]:
-    """Do the jobs, with a progress bar if stderr is a terminal and a line per file if not; one entry for each."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    waiting = [job for job in jobs if overwrite or not job.target.exists()]
-    done = {job: _entry(job, "skipped") for job in jobs if job not in waiting}
-    if waiting:
-        restorer = make()
-        console = Console(stderr=True)
-        columns = (TextColumn("restoring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-            task = bar.add_task("", total=len(waiting))
-            for index, job in enumerate(waiting):
-
-                def progress(share: float, before: int = index) -> None:
-                    bar.update(task, completed=before + share)
-
-                done[job] = _restore_one(job, restorer, progress)
-                progress(1.0)
-                _tell(console, done[job])
-    return [done[job] for job in jobs]
-
-
-def _restore_one(job: Job, restorer: Restorer, progress: Callable[[float], None]) -> dict[str, Any]:
-    from ceair.image import read_picture, write_picture
-
-    begin = time.perf_counter()
-    try:
-        picture = read_picture(job.source)
-        write_picture(job.target, restorer.restore_picture(picture, progress))
-    except (CeairError, RuntimeError, MemoryError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        known = isinstance(error, CeairError)  # whose message names the file; torch's, when memory runs out, do not
-        return _entry(job, "failed", begin, error=reason if known else f"cannot restore {job.source}: {reason}")
-    height, width = picture.samples.shape[:2]
-    return _entry(job, "restored", begin, width=width, height=height, notes=list(picture.notes))
-
-
-def _entry(job: Job, status: str, begin: float | None = None, **more: Any) -> dict[str, Any]:
-    seconds = 0.0 if begin is None else round(time.perf_counter() - begin, 3)
-    entry = {"input": str(job.source), "output": str(job.target), "status": status, "seconds": seconds}
-    return entry | {"width": None, "height": None} | more
-
-
-def _tell(console: Console, entry: dict[str, Any]) -> None:
-    notes = "".join(f" ({note})" for note in entry.get("notes", ()))
-    if entry["status"] == "failed":
-        text = f"ceair: {entry['error']}"
-    elif notes or not console.is_terminal:
-        text = f"{entry['input']} -> {entry['output']}{notes}"
-    else:
-        return
-    console.print(text, markup=False, highlight=False, emoji=False, soft_wrap=True)
+        typer.echo(ledger.summary(), err=True)
+    if signals.came() or ledger.totals.failed:
+        raise typer.Exit(signals.code or 1)

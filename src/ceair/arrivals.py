@@ -1,0 +1,37 @@
+"""Which files of a folder are new and complete, found by looking again and again."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+State = tuple[int, int, int]
+
+
+class Arrivals:
+    """Tells files that have come to rest from those that are still being written.
+
+    A file is at rest if its size, time and identity are the same in two looks. Each is handed out once for every state
+    of it, so that one that was of no use is handed out again when it changes, and not before.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[Path, State] = {}
+        self._handed_out: dict[Path, State] = {}
+
+    def look(self, paths: Iterable[Path]) -> list[Path]:
+        """Those of the files that are there now which came to rest since the look before, in the same order."""
+        now = {path: state for path in paths if (state := _state(path)) is not None}
+        resting = [path for path, state in now.items() if self._last.get(path) == state]
+        news = [path for path in resting if self._handed_out.get(path) != now[path]]
+        gone = self._handed_out.keys() - now.keys()
+        self._handed_out = {path: state for path, state in self._handed_out.items() if path not in gone}
+        self._handed_out |= {path: now[path] for path in news}
+        self._last = now
+        return news
+
+
+def _state(path: Path) -> State | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns, status.st_ino
