@@ -7,6 +7,7 @@ import sys
 
 import typer
 
+from ceair.cli.batch import batch
 from ceair.cli.compare import compare
 from ceair.cli.cost import cost
 from ceair.cli.degrade import degrade
@@ -32,7 +33,7 @@ def _ceair() -> None:
     """All-in-one image restoration: noise, rain, haze, snow, low light and blur, one network, no labels, no prompts."""
 
 
-for command in (restore, degrade, train, doctor, evaluate, compare, cost, export, models):
+for command in (restore, batch, degrade, train, doctor, evaluate, compare, cost, export, models):
     app.command()(command)
 
 
