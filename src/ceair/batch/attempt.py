@@ -1,6 +1,7 @@
 """How often a shard was begun: by this an image that kills its worker is found, left out, and all others are done."""
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
@@ -67,4 +68,5 @@ class Attempt:
         self._output.delete([self._note])
 
     def _tell(self, doing: str) -> None:
-        self._output.write(self._note, json.dumps({"doing": doing, "deaths": self._deaths}).encode())
+        note = {"doing": doing, "deaths": self._deaths, "process": os.getpid()}
+        self._output.write(self._note, json.dumps(note).encode())

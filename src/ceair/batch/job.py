@@ -76,6 +76,7 @@ class Totals:
         megapixels: restored by this run.
         seconds: that this run took.
         failures: the entries that failed.
+        retried: shards of this run that a worker took up after another one had died over them.
     """
 
     restored: int
@@ -84,6 +85,7 @@ class Totals:
     megapixels: float
     seconds: float
     failures: list[Entry]
+    retried: int = 0
 
     @classmethod
     def none(cls) -> "Totals":
@@ -107,4 +109,5 @@ class Totals:
         rate = self.megapixels / self.seconds if self.seconds else 0.0
         numbers = {"seconds": self.seconds, "megapixels": self.megapixels, "megapixels_per_second": rate}
         counts = {status: getattr(self, status) for status in STATUSES}
+        counts["retried"] = self.retried
         return counts | {name: round(number, 3) for name, number in numbers.items()}

@@ -13,7 +13,7 @@ from ceair.batch.job import Entry, Job, Totals
 from ceair.batch.plan import prepare
 from ceair.batch.shards import BEGUN, Manifest, Shard, finished, load_record
 from ceair.batch.store import Store, open_store
-from ceair.batch.worker import Orders, Worker, digest
+from ceair.batch.worker import Answer, Orders, Worker, digest
 from ceair.checkpoint import load_network
 from ceair.errors import CeairError
 from ceair.models import PRESETS
@@ -54,8 +54,9 @@ def run_batch(job: Job, tell: Tell | None = None) -> Totals:
         if shard.number not in ahead:
             count(shard, earlier=True)
     output.delete(output.files(BEGUN))
-    for number in _restore(job, manifest, waiting) if waiting else ():
-        count(manifest.shards[number], earlier=False)
+    for answer in _restore(job, manifest, waiting) if waiting else ():
+        totals.retried += answer.retried
+        count(manifest.shards[answer.number], earlier=False)
     totals.seconds = perf_counter() - begin
     return totals
 
@@ -75,8 +76,12 @@ def _anywhere(weights: str) -> str:
     return weights if weights in PRESETS else str(Path(weights).resolve())
 
 
-def _restore(job: Job, manifest: Manifest, waiting: Sequence[Shard]) -> Iterator[int]:
-    """Let workers restore shards; the numbers of those that are finished, as they are."""
+def _restore(job: Job, manifest: Manifest, waiting: Sequence[Shard]) -> Iterator[Answer]:
+    """Let workers restore shards; an answer for each, as they are finished.
+
+    Raises:
+        CeairError: all work is in vain, or the workers died too often.
+    """
     ray, settings = import_ray(), manifest.settings
     with cluster(ray, job):
         count, gpus = pool_size(ray, job, len(waiting))
@@ -93,10 +98,11 @@ def _restore(job: Job, manifest: Manifest, waiting: Sequence[Shard]) -> Iterator
             num_gpus=gpus,
         )
         try:
-            for answer in answers.iter_rows():
-                if answer["trouble"]:
-                    raise CeairError(answer["trouble"])
-                yield answer["number"]
+            for row in answers.iter_rows():
+                answer = Answer(**row)
+                if answer.trouble:
+                    raise CeairError(answer.trouble)
+                yield answer
         except ray.exceptions.RayError as error:
             reason = next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
             raise CeairError(f"the workers stopped ({reason.strip()}); the same command goes on") from error

@@ -6,7 +6,7 @@ import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from pyarrow import ArrowException
@@ -44,10 +44,16 @@ class Orders:
     together: int
 
 
-class Worker:
-    """Restores the shards of batches that Ray Data hands it; one process, one network.
+class Answer(NamedTuple):
+    """What a worker tells about a shard: whether another worker died over it, and a sentence if all work is in vain."""
 
-    It answers with the number of each shard, and with a sentence where the job cannot go on at all.
+    number: int
+    retried: bool
+    trouble: str
+
+
+class Worker:
+    """Restores the shards that Ray Data hands it; one process, one network.
 
     Args:
         orders: the job.
@@ -59,14 +65,17 @@ class Worker:
         self._restorer: Restorer | None = None
 
     def __call__(self, batch: dict[str, "np.ndarray[Any, Any]"]) -> dict[str, list[Any]]:
-        """Restore the shards of a batch."""
+        """Restore the shards of a batch; an `Answer` for each."""
         shards = [Shard.parse(json.loads(text)) for text in batch["shard"]]
-        return {"number": [shard.number for shard in shards], "trouble": [self._do(shard) for shard in shards]}
+        answers = [self._do(shard) for shard in shards]
+        return {name: [getattr(answer, name) for answer in answers] for name in Answer._fields}
 
-    def _do(self, shard: Shard) -> str:
+    def _do(self, shard: Shard) -> "Answer":
+        retried = False
         try:
             if not self._output.present([shard.record]):  # else a worker died between its record and its answer
                 attempt = Attempt(self._output, shard)
+                retried = attempt.careful
                 self._restorer = self._restorer or load_restorer(self._orders)
                 attempt.started()
                 restore = restore_rows if shard.rows else restore_files
@@ -74,8 +83,8 @@ class Worker:
                 save_record(self._output, shard, entries)
                 attempt.finish()
         except (CeairError, OSError) as error:
-            return sentence(error)
-        return ""
+            return Answer(shard.number, retried, sentence(error))
+        return Answer(shard.number, retried, "")
 
 
 def load_restorer(orders: Orders) -> "Restorer":

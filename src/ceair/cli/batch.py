@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json as to_json
+import os
+from contextlib import redirect_stdout
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -127,11 +130,19 @@ def _run(job: Job) -> Totals:
                     text = f"ceair: {entry.error}"
                     console.print(text, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
-        return run_batch(job, tell)
+        # Ray prints there what it thinks of workers that die; `Totals.retried` says it, too
+        with Path(os.devnull).open("w", encoding="utf-8") as nothing, redirect_stdout(nothing):
+            return run_batch(job, tell)
 
 
 def _summary(totals: Totals) -> str:
     numbers = totals.document()
+    retried = f", {totals.retried} shards begun again after a worker died" if totals.retried else ""
     hint = "; --again tries them once more" if totals.failed else ""
     text = "{restored} restored, {failed} failed, {skipped} skipped in {seconds:.1f} s".format(**numbers)
-    return text + (", {megapixels_per_second:.2f} megapixels/s".format(**numbers) if totals.restored else "") + hint
+    return (
+        text
+        + (", {megapixels_per_second:.2f} megapixels/s".format(**numbers) if totals.restored else "")
+        + retried
+        + hint
+    )
