@@ -27,8 +27,12 @@ class Attempt:
     at a time.
 
     Args:
-        output: where notes are left.
+        output: where notes are left, and results go.
         shard: what is tried.
+
+    Attributes:
+        careful: whether this is a later try.
+        earlier: the names of those results that were there before the first one.
 
     Raises:
         CeairError: workers have died too often while they were starting.
@@ -37,12 +41,14 @@ class Attempt:
     def __init__(self, output: Store, shard: Shard) -> None:
         self._output, self._note = output, f"{BEGUN}/{shard.number:05d}.json"
         self._deaths: dict[str, int] = {}
-        self.careful = False
-        if output.present([self._note]):
-            self.careful = True
+        self.careful = bool(output.present([self._note]))
+        if self.careful:
             raw = json.loads(output.read(self._note))
-            self._deaths = raw["deaths"]
+            self.earlier, self._deaths = frozenset(raw["earlier"]), raw["deaths"]
             self._deaths[raw["doing"]] = self._deaths.get(raw["doing"], 0) + 1
+        else:
+            names = () if shard.rows else (item.name for item in shard.items)
+            self.earlier = frozenset(output.present(names))
         if self._deaths.get(_STARTING, 0) >= STARTS:
             raise CeairError("workers die while they load the network; use fewer --workers or more memory")
         self._tell(_STARTING)
@@ -68,5 +74,5 @@ class Attempt:
         self._output.delete([self._note])
 
     def _tell(self, doing: str) -> None:
-        note = {"doing": doing, "deaths": self._deaths, "process": os.getpid()}
+        note = {"doing": doing, "deaths": self._deaths, "earlier": sorted(self.earlier), "process": os.getpid()}
         self._output.write(self._note, json.dumps(note).encode())

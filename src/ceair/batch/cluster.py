@@ -41,10 +41,12 @@ def import_ray() -> Any:
 @contextmanager
 def cluster(ray: Any, job: Job) -> Iterator[None]:
     """The cluster that this process has joined already, that of the address, or one of our own that ends with us."""
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = context.print_on_execution_start = False
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     if ray.is_initialized():
         yield
         return
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     own = {} if job.address else _own_cluster(job)
     try:
         with _silence():
@@ -53,8 +55,6 @@ def cluster(ray: Any, job: Job) -> Iterator[None]:
         reason = " ".join(str(error).split())
         raise CeairError(f"cannot {'join' if job.address else 'start'} Ray: {reason}") from error
     try:
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = context.print_on_execution_start = False
         yield
     finally:
         ray.shutdown()

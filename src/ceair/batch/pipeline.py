@@ -30,7 +30,8 @@ class Work:
         error: one sentence, once it has failed.
         seconds: spent on it.
         size: height and width in pixels, once it is restored.
-        skipped: there is nothing to do.
+        present: its result is there, and nothing is to be done.
+        earlier: it was there before this run began.
     """
 
     name: str
@@ -40,12 +41,13 @@ class Work:
     error: str | None = None
     seconds: float = 0.0
     size: tuple[int, int] | None = None
-    skipped: bool = False
+    present: bool = False
+    earlier: bool = False
 
     @property
     def entry(self) -> Entry:
         """What became of it."""
-        status = "failed" if self.error else "skipped" if self.skipped else "restored"
+        status = "failed" if self.error else "skipped" if self.earlier else "restored"
         height, width = self.size or (None, None)
         return Entry(self.name, status, self.error, round(self.seconds, 4), width, height)
 

@@ -1,6 +1,7 @@
 """What a batch job is going to do, settled and written down before any work."""
 
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -63,6 +64,18 @@ def _settings(job: Job, digest: str, found: Found) -> dict[str, Any]:
     """All that results depend on."""
     names = ("engine", "precision", "tile", "recursive", "column", "key")
     inputs = [text if "://" in text else os.path.abspath(text) for text in job.inputs]  # noqa: PTH100 - may be a glob
+    places = {
+        "inputs": [without_secrets(text) for text in inputs],
+        "roots": [without_secrets(root) for root in found.roots],
+    }
     kind = "parquet" if found.tables else "images"
     own = {name: getattr(job, name) for name in names}
-    return own | {"inputs": inputs, "roots": list(found.roots), "kind": kind, "weights": digest}
+    return own | places | {"kind": kind, "weights": digest}
+
+
+def without_secrets(place: str) -> str:
+    """A path or URI without what grants access to it, as manifests and messages may have it."""
+    if "://" not in place:
+        return place
+    plain = re.sub(r"://[^/?@]*@", "://", place)
+    return re.sub(r"(?i)([?&][^=&]*(?:key|secret|token|password|sig)[^=&]*=)[^&]*", r"\1...", plain)

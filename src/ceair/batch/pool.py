@@ -54,9 +54,10 @@ def run_batch(job: Job, tell: Tell | None = None) -> Totals:
         if shard.number not in ahead:
             count(shard, earlier=True)
     output.delete(output.files(BEGUN))
-    for answer in _restore(job, manifest, waiting) if waiting else ():
+    for answer in _restore(job, found.roots, manifest, waiting) if waiting else ():
         totals.retried += answer.retried
         count(manifest.shards[answer.number], earlier=False)
+    output.tidy(name for shard in waiting for name in (shard.record, shard.part, *(item.name for item in shard.items)))
     totals.seconds = perf_counter() - begin
     return totals
 
@@ -76,17 +77,17 @@ def _anywhere(weights: str) -> str:
     return weights if weights in PRESETS else str(Path(weights).resolve())
 
 
-def _restore(job: Job, manifest: Manifest, waiting: Sequence[Shard]) -> Iterator[Answer]:
+def _restore(job: Job, roots: tuple[str, ...], manifest: Manifest, waiting: Sequence[Shard]) -> Iterator[Answer]:
     """Let workers restore shards; an answer for each, as they are finished.
 
     Raises:
         CeairError: all work is in vain, or the workers died too often.
     """
-    ray, settings = import_ray(), manifest.settings
+    ray = import_ray()
     with cluster(ray, job):
         count, gpus = pool_size(ray, job, len(waiting))
         together = min(count, max(1, (os.cpu_count() or 1) // job.cpus))
-        orders = Orders(job, settings["weights"], tuple(settings["roots"]), manifest.overwrite, together)
+        orders = Orders(job, manifest.settings["weights"], roots, manifest.overwrite, together)
         rows = [{"shard": json.dumps(shard)} for shard in waiting]
         shards = ray.data.from_items(rows, override_num_blocks=min(len(rows), max(_BLOCKS, 4 * count)))
         answers = shards.map_batches(

@@ -56,7 +56,8 @@ class Manifest:
     """What a job is made of. Jobs of other settings are refused where it lies.
 
     Attributes:
-        settings: all that results depend on, fit for JSON; `roots` are the places that the files of the shards lie in.
+        settings: all that results depend on, fit for JSON; its `roots` are the places of the
+            files of the shards.
         shards: all of them, each with its place in this list as its number.
         overwrite: results that exist when a shard begins may be older than the job, so they are no results of it.
     """

@@ -9,7 +9,7 @@ from pyarrow import ArrowInvalid, ArrowNotImplementedError
 from pyarrow.fs import FileSelector, FileSystem, FileType, FSSpecHandler, LocalFileSystem, PyFileSystem
 
 from ceair.errors import DataError
-from ceair.files import write_atomically
+from ceair.files import remove_leftovers, write_atomically
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,12 @@ class Store:
             return
         with self.filesystem.open_output_stream(self.path(name)) as stream:
             stream.write(content)
+
+    def tidy(self, names: Iterable[str]) -> None:
+        """Remove what killed processes have left half written beside these names; nobody may be writing now."""
+        if self.local:
+            for folder in {Path(self.path(name)).parent for name in names}:
+                remove_leftovers(folder)
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete those of the files that exist."""

@@ -6,9 +6,11 @@ import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
+from jaxtyping import Shaped
 from pyarrow import ArrowException
 
 from ceair.batch import tables
@@ -19,10 +21,8 @@ from ceair.batch.shards import Shard, save_record
 from ceair.batch.store import Store, open_store
 from ceair.checkpoint import find_weights
 from ceair.errors import CeairError, WeightsError
+from ceair.restore import Restorer
 from ceair.system import available_memory, resident_memory
-
-if TYPE_CHECKING:
-    from ceair.restore import Restorer
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Worker:
         self._output = open_store(orders.job.output)
         self._restorer: Restorer | None = None
 
-    def __call__(self, batch: dict[str, "np.ndarray[Any, Any]"]) -> dict[str, list[Any]]:
+    def __call__(self, batch: dict[str, Shaped[np.ndarray, "n"]]) -> dict[str, list[Any]]:
         """Restore the shards of a batch; an `Answer` for each."""
         shards = [Shard.parse(json.loads(text)) for text in batch["shard"]]
         answers = [self._do(shard) for shard in shards]
@@ -87,16 +87,12 @@ class Worker:
         return Answer(shard.number, retried, "")
 
 
-def load_restorer(orders: Orders) -> "Restorer":
+def load_restorer(orders: Orders) -> Restorer:
     """The restorer of a worker, which shares processors and memory with others.
 
     Raises:
         CeairError: the weights are missing or not those of the job, or the device or engine is absent.
     """
-    import torch
-
-    from ceair.restore import Restorer
-
     job = orders.job
     if digest(job.weights) != orders.digest:
         raise WeightsError(f"the weights `{job.weights}` on {platform.node()} are not those that the job began with")
@@ -118,16 +114,18 @@ def digest(weights: str) -> str:
     return hashlib.sha256(find_weights(weights).read_bytes()).hexdigest()
 
 
-def restore_files(shard: Shard, orders: Orders, output: Store, attempt: Attempt, restorer: "Restorer") -> list[Entry]:
+def restore_files(shard: Shard, orders: Orders, output: Store, attempt: Attempt, restorer: Restorer) -> list[Entry]:
     """Restore images, each into a file of its own name below the output."""
     stores = {root: open_store(orders.roots[root]) for root in {item.root for item in shard.items}}
     present = set() if orders.overwrite else output.present(item.name for item in shard.items)
-    works = {item.name: _file_work(stores[item.root], output, item.name, item.name in present) for item in shard.items}
+    works = {item.name: _file_work(stores[item.root], output, item.name) for item in shard.items}
+    for name in present:
+        works[name].present, works[name].earlier = True, name in attempt.earlier
     restore_works(_todo(works, attempt), restorer.restore_picture, 0 if attempt.careful else 1)
     return [work.entry for work in works.values()]
 
 
-def restore_rows(shard: Shard, orders: Orders, output: Store, attempt: Attempt, restorer: "Restorer") -> list[Entry]:
+def restore_rows(shard: Shard, orders: Orders, output: Store, attempt: Attempt, restorer: Restorer) -> list[Entry]:
     """Restore the images in rows of a Parquet file into a Parquet file below the output."""
     (item,), (first, last), job = shard.items, shard.rows or (0, 0), orders.job
     source = open_store(orders.roots[item.root])
@@ -153,14 +151,14 @@ def restore_rows(shard: Shard, orders: Orders, output: Store, attempt: Attempt, 
     return entries
 
 
-def _file_work(source: Store, output: Store, name: str, present: bool) -> Work:
+def _file_work(source: Store, output: Store, name: str) -> Work:
     def read() -> bytes:
         return source.read(name)
 
     def write(content: bytes) -> None:
         output.write(name, content)
 
-    return Work(name, read, write, PurePosixPath(name).suffix.lower(), skipped=present)
+    return Work(name, read, write, PurePosixPath(name).suffix.lower())
 
 
 def _row_work(name: str, content: bytes | None, restored: dict[int, bytes], index: int) -> Work:
@@ -180,4 +178,4 @@ def _todo(works: dict[str, Work], attempt: Attempt) -> Iterator[Work]:
     for name, work in works.items():
         if attempt.gives_up(name):
             work.error = f"cannot restore {work.name}: {DEATHS} workers died over it"
-    return attempt.each((name, work) for name, work in works.items() if not work.skipped and not work.error)
+    return attempt.each((name, work) for name, work in works.items() if not work.present and not work.error)

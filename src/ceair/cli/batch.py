@@ -95,7 +95,8 @@ def batch(
         totals = _run(job)
     except DataError as error:
         raise typer.BadParameter(str(error)) from error
-    records = f"{output.rstrip('/')}/{RECORDS}"
+    place, mark, options = output.partition("?") if "://" in output else (output, "", "")
+    records = f"{place.rstrip('/')}/{RECORDS}{mark}{options}"
     if len(totals.failures) > _SHOWN:
         typer.echo(f"ceair: {len(totals.failures) - _SHOWN} more failed; {records} names them", err=True)
     numbers = totals.document()
@@ -139,10 +140,6 @@ def _summary(totals: Totals) -> str:
     numbers = totals.document()
     retried = f", {totals.retried} shards begun again after a worker died" if totals.retried else ""
     hint = "; --again tries them once more" if totals.failed else ""
-    text = "{restored} restored, {failed} failed, {skipped} skipped in {seconds:.1f} s".format(**numbers)
-    return (
-        text
-        + (", {megapixels_per_second:.2f} megapixels/s".format(**numbers) if totals.restored else "")
-        + retried
-        + hint
-    )
+    rate = f", {numbers['megapixels_per_second']:.2f} megapixels/s" if totals.restored else ""
+    counts = "{restored} restored, {failed} failed, {skipped} skipped in {seconds:.1f} s".format(**numbers)
+    return counts + rate + retried + hint
