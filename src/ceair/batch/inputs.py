@@ -78,7 +78,7 @@ def _expand(text: str, recursive: bool) -> tuple[Store, list[str]]:
     if kind == FileType.File:
         folder, _, name = plain.rpartition("/")
         place = (folder if folder or not plain.startswith("/") else "/") or "."
-        return open_store(place + options), [name]
+        return open_store(place + options), [store.root.rpartition("/")[2] if "://" in text else name]
     if kind == FileType.NotFound:
         raise DataError(f"there is no {text}")
     return store, [name for name in store.files(recursive=recursive) if not _is_hidden(name)]
@@ -120,7 +120,8 @@ def _is_input(name: str) -> bool:
 
 
 def _is_result(store: Store, name: str, output: Store) -> bool:
-    return store.filesystem == output.filesystem and store.path(name).startswith(f"{output.root}/")
+    inside = store.filesystem == output.filesystem and output.root.startswith(f"{store.root}/")
+    return inside and store.path(name).startswith(f"{output.root}/")
 
 
 def _nothing(text: str, store: Store, recursive: bool) -> str:

@@ -98,8 +98,9 @@ def _guarded(step: Callable[[Work, A], B]) -> Callable[[tuple[Work, A | None]], 
             try:
                 result = step(work, thing)
             except Exception as error:  # whatever is wrong with one image must not stop the others
-                known = isinstance(error, CeairError)  # whose message names the image
-                work.error = sentence(error) if known else f"cannot restore {work.name}: {sentence(error)}"
+                reason = sentence(error)
+                named = isinstance(error, CeairError) and work.name in reason
+                work.error = reason if named else f"cannot restore {work.name}: {reason}"
             work.seconds += perf_counter() - begin
         return work, result
 
