@@ -1,6 +1,5 @@
 """Scoring all columns of a benchmark that are there; files are read and images scored while the network works."""
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +17,7 @@ from ceair.data.noise import LegacyNoise, add_noise
 from ceair.data.pairs import Sample, centre_crop, complete_pairs, evenly_spaced, read_pair
 from ceair.errors import DataError
 from ceair.evaluate import METRICS, Perceptual, Restore, Result, Table, cropped, judge, restored_pixels
+from ceair.files import sha256
 from ceair.image import Picture, list_images, read_picture, read_rgb, write_picture
 
 _WORKERS = 2
@@ -183,7 +183,7 @@ class SavedImages:
         if pixels.shape[:2] != wanted:
             sizes = " or ".join(f"{width}x{height}" for height, width in dict.fromkeys((size, wanted)))
             raise DataError(f"{path} is {pixels.shape[1]}x{pixels.shape[0]} pixels large, not {sizes}")
-        return Answer(pixels, sha256(path))
+        return Answer(pixels, _sha256(path))
 
 
 def without_images(condition: Condition, images: SavedImages) -> Condition:
@@ -262,11 +262,11 @@ def _read_ahead(pool: ThreadPoolExecutor, condition: Condition, noisy: bool) -> 
 def _read(condition: Condition, degraded: Path, clean: Path, noisy: bool) -> tuple[Sample, dict[str, str]]:
     """A sample and the SHA-256 of its files; without `noisy` the noise of the condition is left for later."""
     if condition.sigma is None:
-        files = {"input": sha256(degraded), "target": sha256(clean)}
+        files = {"input": _sha256(degraded), "target": _sha256(clean)}
         return read_pair(degraded, clean, condition.cut_border), files
     image = read_rgb(clean)
     made = add_noise(image, condition.sigma, clean.stem) if noisy else image
-    return Sample(clean.stem, made, image), {"target": sha256(clean)}
+    return Sample(clean.stem, made, image), {"target": _sha256(clean)}
 
 
 def _finish(
@@ -277,13 +277,8 @@ def _finish(
     return judge(sample, pixels, files=files, perceptual=perceptual)
 
 
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits.
-
-    Raises:
-        DataError: it cannot be read.
-    """
+def _sha256(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return sha256(path)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error

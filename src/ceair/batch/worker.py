@@ -1,6 +1,5 @@
 """What one worker does: it loads the network once, and restores shard after shard."""
 
-import hashlib
 import json
 import platform
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from ceair.batch.shards import Shard, save_record
 from ceair.batch.store import Store, open_store
 from ceair.checkpoint import find_weights
 from ceair.errors import CeairError, WeightsError
+from ceair.files import sha256
 from ceair.restore import Restorer
 from ceair.system import available_memory, resident_memory
 
@@ -111,7 +111,7 @@ def digest(weights: str) -> str:
     Raises:
         WeightsError: there are none.
     """
-    return hashlib.sha256(find_weights(weights).read_bytes()).hexdigest()
+    return sha256(find_weights(weights))
 
 
 def restore_files(shard: Shard, orders: Orders, output: Store, attempt: Attempt, restorer: Restorer) -> list[Entry]:

@@ -239,10 +239,11 @@ def _make_all(jobs: Sequence[Job], make: Make, manifest: _Manifest, overwrite: b
 
 def _make_one(job: Job, make: Make, manifest: _Manifest, overwrite: bool) -> bool:
     """Write all versions of an image; False if they are there already."""
+    from ceair.files import sha256
     from ceair.image import read_rgb
 
     try:
-        digest = hashlib.sha256(job.source.read_bytes()).hexdigest()
+        digest = sha256(job.source)
     except OSError as error:
         raise ImageError(f"cannot read {job.source}: {error.strerror}") from error
     if not overwrite and manifest.knows(job.source.name, digest):

@@ -204,9 +204,9 @@ def _network(method: Restorers, weights: str, device: str) -> "tuple[Method, dic
 
     if method is Restorers.identity:
         return network(identity), {}, "cpu"
-    from ceair.benchmark import sha256
     from ceair.checkpoint import find_weights
     from ceair.cli.process import keep_large_blocks
+    from ceair.files import sha256
     from ceair.restore import Restorer
 
     keep_large_blocks()

@@ -1,6 +1,5 @@
 """Files that are copies of others, and images that show the same scene."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from ceair.errors import ImageError
+from ceair.files import sha256
 from ceair.headers import difference_hash, read_thumbnail
 
 MOST_BITS = 6
@@ -24,7 +24,7 @@ def same_content(paths: Iterable[Path]) -> list[Path]:
     copies, seen = [], set()
     for group in by_size.values():
         for path in group if len(group) > 1 else ():
-            digest = hashlib.sha256(path.read_bytes()).digest()
+            digest = sha256(path)
             if digest in seen:
                 copies.append(path)
             seen.add(digest)
