@@ -1,14 +1,14 @@
-"""Scoring all columns of a benchmark that are there; files are read and images scored while the network works."""
+"""Scoring all columns of a benchmark that are there, several images at the same time."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from ceair import metrics
 from ceair.data.benchmarks import Benchmark, Column
@@ -20,8 +20,9 @@ from ceair.evaluate import METRICS, Perceptual, Restore, Result, Table, cropped,
 from ceair.files import sha256
 from ceair.image import Picture, list_images, read_picture, read_rgb, write_picture
 
+# Images in work at the same time, each from its file to its score, with a share of torch's threads each: so all cores
+# are busy although files are read and metrics computed by one thread, and nothing waits for threads to meet.
 _WORKERS = 2
-_AHEAD = 4  # images that wait read, and as many that wait to be scored: that bounds the memory
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,14 @@ class Answer(NamedTuple):
 
 Method = Callable[[Condition, Sample, tuple[int, int]], Answer]
 """What restores a cropped sample; it is also told the condition, and height and width before cropping."""
+
+
+class _Read(NamedTuple):
+    """A cropped sample, height and width before cropping, and the SHA-256 of its files."""
+
+    sample: Sample
+    size: tuple[int, int]
+    hashes: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -212,24 +221,23 @@ def score_condition(
         ImageError: a file cannot be read or written.
     """
     stream = _stream(condition) if legacy_noise and condition.sigma is not None else None
-    pool = ThreadPoolExecutor(max_workers=_WORKERS)
+    threads = torch.get_num_threads()
+    share = max(1, threads // _WORKERS)
+    pool = ThreadPoolExecutor(_WORKERS, initializer=torch.set_num_threads, initargs=(share,))
     scoring: deque[Future[Result]] = deque()
     try:
-        for whole, files in _read_ahead(pool, condition, noisy=stream is None):
-            sample = cropped(whole, condition.crop)
-            if stream and condition.sigma is not None:
-                sample = replace(sample, degraded=stream.add(sample.clean, condition.sigma))
-            height, width = whole.clean.shape[:2]
-            answer = method(condition, sample, (height, width))
-            files = files | ({"restored": answer.sha256} if answer.sha256 else {})
-            path = keep / f"{sample.name}.png" if keep else None
-            scoring.append(pool.submit(_finish, sample, answer.pixels, files, path, perceptual))
-            if len(scoring) > _AHEAD:
+        for files in condition.files:
+            # The field's stream must be drawn in order; all else is done where there is time.
+            read = _read(condition, *files, stream) if stream else None
+            path = keep / f"{files[0].stem}.png" if keep else None
+            scoring.append(pool.submit(_score, condition, files, read, method, path, perceptual))
+            if len(scoring) > 2 * _WORKERS:
                 yield scoring.popleft().result()
         while scoring:
             yield scoring.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)
 
 
 def average(scored: Sequence[Scored]) -> dict[str, float] | None:
@@ -249,32 +257,37 @@ def _stream(condition: Condition) -> LegacyNoise:
     return LegacyNoise(sum(sizes) * condition.rounds)
 
 
-def _read_ahead(pool: ThreadPoolExecutor, condition: Condition, noisy: bool) -> Iterator[tuple[Sample, dict[str, str]]]:
-    waiting: deque[Future[tuple[Sample, dict[str, str]]]] = deque()
-    for read in (partial(_read, condition, degraded, clean, noisy) for degraded, clean in condition.files):
-        waiting.append(pool.submit(read))
-        if len(waiting) > _AHEAD:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
-
-
-def _read(condition: Condition, degraded: Path, clean: Path, noisy: bool) -> tuple[Sample, dict[str, str]]:
-    """A sample and the SHA-256 of its files; without `noisy` the noise of the condition is left for later."""
+def _read(condition: Condition, degraded: Path, clean: Path, stream: LegacyNoise | None = None) -> _Read:
+    """The files of a sample, the noise of the condition added to its cropped image."""
+    crop = condition.crop
     if condition.sigma is None:
-        files = {"input": _sha256(degraded), "target": _sha256(clean)}
-        return read_pair(degraded, clean, condition.cut_border), files
+        hashes = {"input": _sha256(degraded), "target": _sha256(clean)}
+        whole = read_pair(degraded, clean, condition.cut_border)
+        return _Read(cropped(whole, crop), whole.clean.shape[:2], hashes)
     image = read_rgb(clean)
-    made = add_noise(image, condition.sigma, clean.stem) if noisy else image
-    return Sample(clean.stem, made, image), {"target": _sha256(clean)}
+    inner = centre_crop(image, crop)
+    if stream:
+        noisy = stream.add(inner, condition.sigma)
+    else:
+        noisy = centre_crop(add_noise(image, condition.sigma, clean.stem), crop)
+    return _Read(Sample(clean.stem, noisy, inner), image.shape[:2], {"target": _sha256(clean)})
 
 
-def _finish(
-    sample: Sample, pixels: metrics.Image, files: dict[str, str], path: Path | None, perceptual: Perceptual | None
+def _score(
+    condition: Condition,
+    files: tuple[Path, Path],
+    read: _Read | None,
+    method: Method,
+    path: Path | None,
+    perceptual: Perceptual | None,
 ) -> Result:
+    """Read an image, unless that was done, restore it, keep it at `path` if that is wanted, and score it."""
+    sample, size, hashes = read or _read(condition, *files)
+    answer = method(condition, sample, size)
     if path is not None:
-        write_picture(path, Picture.from_pixels(pixels))
-    return judge(sample, pixels, files=files, perceptual=perceptual)
+        write_picture(path, Picture.from_pixels(answer.pixels))
+    hashes = hashes | ({"restored": answer.sha256} if answer.sha256 else {})
+    return judge(sample, answer.pixels, files=hashes, perceptual=perceptual)
 
 
 def _sha256(path: Path) -> str:
