@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from ceair.errors import CeairError, ImageError
+from ceair.errors import CeairError, ImageError, on_one_line
 from ceair.headers import read_header
 from ceair.image import MOST_PIXELS, Picture, read_picture, write_picture
 from ceair.outcome import Outcome
@@ -227,7 +227,7 @@ def _tell(progress: Callable[[float], None] | None, stopped: Callable[[], bool],
 def _sentence(error: Exception, source: Path) -> str:
     reason = " ".join(str(error).split()) or type(error).__name__
     known = isinstance(error, CeairError)  # whose message names the file; torch's, when memory runs out, do not
-    return reason if known else f"cannot restore {source}: {reason}"
+    return reason if known else f"cannot restore {on_one_line(source)}: {reason}"
 
 
 def _pixels(source: Path) -> int:
