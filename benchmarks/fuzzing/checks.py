@@ -72,6 +72,7 @@ class Images:
             _check_sentence(error, target)
             assert not list(target.parent.iterdir()), "a file that could not be written was left behind"
             return "not writable"
+        del restored
         again = read_picture(target)
         target.unlink()
         assert again.samples.shape == picture.samples.shape, "the size changed"
@@ -149,10 +150,10 @@ def _check_length(message: str, most: int) -> None:
 
 
 def _check_same(one: Any, two: Any, ending: str) -> None:
-    """Colours and alpha, in as many bits as a file of this ending has."""
+    """Colours and alpha, in as many bits as a file of this ending has; by bands, as both may be large."""
     depth = one.depth if ending in (".png", ".tif") else 8
-    before, after = (next(picture.bands(depth, picture.samples.shape[0])) for picture in (one, two))
-    if ending == ".webp" and one.grey:  # it has no grey
-        before = before[..., (0, 0, 0, -1)[: after.shape[-1]]]
-    assert before.shape == after.shape, "channels came or went"
-    assert (before == after).all(), "colours or alpha changed"
+    for before, after in zip(one.bands(depth), two.bands(depth), strict=True):
+        if ending == ".webp" and one.grey:  # it has no grey
+            before = before[..., (0, 0, 0, -1)[: after.shape[-1]]]
+        assert before.shape == after.shape, "channels came or went"
+        assert (before == after).all(), "colours or alpha changed"

@@ -152,7 +152,7 @@ def _without_extras(content: bytes) -> bytes:
         if content[start + 4 : start + 8] == b"IDAT":
             parts.append(memoryview(content)[start + 8 : end - 4])
         start = end
-    if not _inflates_to(parts, _bytes_of_rows(head)):
+    if any(head[10:12]) or head[12] > 1 or not _inflates_to(parts, _bytes_of_rows(head)):
         raise ImageError("its data are damaged")
     chunks = ((b"IHDR", head), *((b"IDAT", part) for part in parts), (b"IEND", b""))
     return b"".join((content[:8], *(piece for name, part in chunks for piece in _chunk(name, part))))
