@@ -53,7 +53,7 @@ def test_any_bytes_are_no_weights(tmp_path_factory, content, with_length):
         load_tensors(path)
     except WeightsError as error:
         said = str(error)
-        assert ("w.safetensors" in said, "\n" in said) == (True, False)  # noqa: PT017
+        assert ("w.safetensors" in said, "\n" in said) == (True, False)
 
 
 @settings(max_examples=60)

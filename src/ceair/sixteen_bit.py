@@ -154,7 +154,8 @@ def _without_extras(content: bytes) -> bytes:
         start = end
     if any(head[10:12]) or head[12] > 1 or not _inflates_to(parts, _bytes_of_rows(head)):
         raise ImageError("its data are damaged")
-    chunks = ((b"IHDR", head), *((b"IDAT", part) for part in parts), (b"IEND", b""))
+    chunks: list[tuple[bytes, bytes | memoryview]] = [(b"IHDR", head)]
+    chunks += [*((b"IDAT", part) for part in parts), (b"IEND", b"")]
     return b"".join((content[:8], *(piece for name, part in chunks for piece in _chunk(name, part))))
 
 
