@@ -1,6 +1,6 @@
 """How long restoring takes, in yardsticks: one 3x3 convolution 64 -> 64 on 1x64x512x512, float32, eager torch.
 
-    python benchmarks/restore_speed.py                  # engines at 512x512, files of 12 megapixels, growth, memory
+    python benchmarks/restore_speed.py                  # engines at 512x512, files of 12 megapixels, growth
     python benchmarks/restore_speed.py --skip-large     # without what takes minutes
 
 Everything is timed in turns with the yardstick, on as many threads as torch takes by itself, and medians are told, so
@@ -31,11 +31,6 @@ from ceair.restore import Restorer
 
 ENGINES = (("torch", "fp32"), ("torch", "bf16"), ("onnx", "fp32"), ("openvino", "fp32"), ("openvino", "bf16"))
 GROWTH = ((512, 512), (1024, 1024), (2000, 1500), (4000, 3000), (6000, 4000))
-PEAKS = ((6000, 4000), (12_000, 8_400))
-_PEAK = (
-    "import resource, subprocess, sys; done = subprocess.run(sys.argv[1:]).returncode;"
-    "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024); sys.exit(done)"
-)
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -123,23 +118,12 @@ def growth(rounds: int, yardstick: Callable[[], float]) -> tuple[dict[str, float
     return medians, float(np.polyfit(*logs, 1)[0])
 
 
-def peaks(folder: Path) -> dict[str, int]:
-    """Most bytes that `ceair restore` holds, from a PNG to a PNG."""
-    found = {}
-    for width, height in PEAKS:
-        source, target = folder / "large.png", folder / "restored.png"
-        Image.fromarray(photo(width, height)).save(source, compress_level=1)
-        command = [sys.executable, "-m", "ceair", "restore", str(source), "-o", str(target), "--overwrite"]
-        done = subprocess.run([sys.executable, "-c", _PEAK, *command], check=True, capture_output=True, text=True)
-        found[f"{width}x{height}"] = int(done.stdout)
-    return found
-
-
 def main() -> None:
     """Measure and print one JSON document."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--skip-large", action="store_true")
+    parser.add_argument("--json", type=Path, help="also write the document to this file")
     arguments = parser.parse_args()
     keep_large_blocks()
     yardstick = make_yardstick()
@@ -153,8 +137,10 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as name:
             document["file_to_file_4000x3000"] = time_files(Path(name), (4000, 3000), 3, yardstick)
             document["growth"], document["exponent"] = growth(3, yardstick)
-            document["peak_bytes"] = peaks(Path(name))
-    print(json.dumps(document, indent=2))
+    text = json.dumps(document, indent=2)
+    if arguments.json:
+        arguments.json.write_text(text + "\n", encoding="utf-8")
+    print(text)
 
 
 if __name__ == "__main__":

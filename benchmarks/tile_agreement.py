@@ -1,12 +1,14 @@
 """How closely tiles of a two-megapixel photo agree with the full frame, by how much of it is looked at first.
 
-    python benchmarks/tile_agreement.py [--engine torch] [--precision fp32]
+    python benchmarks/tile_agreement.py [--engine torch] [--precision fp32] [--json FILE]
 
 Prints for three photos with composite damage, enlarged to 1728x1152: PSNR between the tiled and the full-frame
 result, and the PSNR of the tiled one against the clean photo minus that of the full frame.
 """
 
 import argparse
+import json
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -51,7 +53,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--engine", default="torch")
     parser.add_argument("--precision", default="fp32")
+    parser.add_argument("--json", type=Path, help="also write all figures to this file")
     arguments = parser.parse_args()
+    photos: dict[str, object] = {}
     keep_large_blocks()
     network = load_network("ceair-t")
 
@@ -62,12 +66,16 @@ def main() -> None:
         clean, degraded = damaged(name, severities)
         whole = restorer(None, 64).restore_tensor(degraded)
         print(f"{title}: {psnr(degraded, clean):.2f} dB damaged, {psnr(whole, clean):.2f} dB restored at once")
+        figures: dict[str, dict[str, float]] = {}
         for label, (limits, overlap) in SETTINGS.items():
             tiled = restorer(limits, overlap).restore_tensor(degraded)
-            difference = psnr(tiled, clean) - psnr(whole, clean)
-            print(
-                f"  {label}: {psnr(tiled, whole):.1f} dB from the full frame, {difference:+.3f} dB of score", flush=True
-            )
+            agreement, difference = psnr(tiled, whole), psnr(tiled, clean) - psnr(whole, clean)
+            figures[label] = {"psnr_to_full_frame": agreement, "score_difference": difference}
+            print(f"  {label}: {agreement:.1f} dB from the full frame, {difference:+.3f} dB of score", flush=True)
+        photos[title] = {"damaged": psnr(degraded, clean), "whole": psnr(whole, clean), "settings": figures}
+    if arguments.json:
+        document = {"engine": arguments.engine, "precision": arguments.precision, "photos": photos}
+        arguments.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

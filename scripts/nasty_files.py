@@ -10,6 +10,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,7 @@ def bombs() -> Named:
     yield "bad-bomb-claimed.png", png(19_999, 19_999, zeros(10_000))
     yield "bad-bomb-huge.png", png(2**31 - 1, 2**31 - 1, zeros(10_000))
     yield "bad-bomb-deep.png", png(15_000, 15_000, zeros(10_000), bits=16)
+    yield "bad-bomb-deep-whole.png", png(5200, 5200, zeros((8 * 5200 + 1) * 5200), bits=16, colour=6)
     bomb = zeros(100 << 20)
     pixels = zeros(3 * 8 * 8 + 8)
     yield "odd-bomb-profile.png", png(8, 8, pixels, extra=chunk(b"iCCP", b"x\0\0" + bomb))
@@ -225,6 +227,8 @@ def write(folder: Path) -> None:
     for name in UNICODE_NAMES:
         (folder / f"{name} good.png").write_bytes(encoded(noise(), ".png"))
         (folder / f"{name} bad.png").write_bytes(b"no image")
+    with suppress(OSError):  # not every file system has names that are no text
+        Path(os.fsdecode(os.fsencode(folder) + b"/\xff\xfe good.png")).write_bytes(encoded(noise(), ".png"))
     (folder / "folder.png").mkdir(exist_ok=True)
     for name, target in (("loop.png", "loop.png"), ("broken-link.png", "nowhere.png")):
         if not (folder / name).is_symlink():

@@ -337,3 +337,73 @@ def test_pillow_images_become_pictures_and_come_back():
     assert np.array_equal(np.asarray(from_pillow(deep).to_pillow()), np.asarray(deep))
     with pytest.raises(ImageError, match="mode F"):
         from_pillow(Image.new("F", (2, 2)))
+
+
+def test_colours_below_transparency_and_its_edges_come_back_with_their_alpha(tmp_path):
+    colours = noise(12, 10, 3)
+    alpha = np.zeros((12, 10), np.uint8)
+    alpha[:, 5:], alpha[:, 4] = 255, 7
+    for ending in (".png", ".tif", ".webp"):
+        write_picture(tmp_path / f"a{ending}", Picture(colours, alpha))
+        again = read_picture(tmp_path / f"a{ending}")
+        assert np.array_equal(again.alpha, alpha)
+        assert np.array_equal(again.samples, colours), "also where nothing shows"
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_colours_that_are_multiplied_by_alpha_are_divided(tmp_path, depth):
+    whole = 2**depth - 1
+    straight = np.full((4, 4, 3), whole // 2, noise(1, 1, 3, depth).dtype)
+    alpha = np.full((4, 4), whole // 2 + 1, straight.dtype)
+    content = bytearray(encoded(".tif", np.concatenate(((straight // 2), alpha[..., None]), axis=-1)))
+    at = content.index((338).to_bytes(2, "little") + (3).to_bytes(2, "little"))
+    content[at + 8] = 1  # the extra sample is alpha that was multiplied in
+    (tmp_path / "a.tif").write_bytes(content)
+    picture = read_picture(tmp_path / "a.tif")
+    assert np.array_equal(picture.alpha, alpha)
+    assert np.abs(picture.samples.astype(int) - straight).max() <= 2
+
+
+def interlaced(samples):
+    """A PNG of 16 bits in seven passes, which neither Pillow nor OpenCV writes."""
+    import struct
+    import zlib
+
+    height, width, channels = samples.shape
+    rows = []
+    for x, y, across, down in (
+        *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
+    ):
+        part = samples[y::down, x::across].astype(">u2")
+        rows += [b"\0" + row.tobytes() for row in part if part.size]
+    chunks = (
+        (b"IHDR", struct.pack(">LLBBBBB", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 1)),
+        (b"IDAT", zlib.compress(b"".join(rows))),
+        (b"IEND", b""),
+    )
+    parts = (struct.pack(">L", len(c)) + n + c + struct.pack(">L", zlib.crc32(n + c)) for n, c in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (3, 2), (17, 13)])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_interlaced_images_of_sixteen_bits_are_read(tmp_path, size, channels):
+    samples = noise(*size, channels, 16)
+    (tmp_path / "a.png").write_bytes(interlaced(samples))
+    picture = read_picture(tmp_path / "a.png")
+    assert np.array_equal(picture.samples, samples[..., :3])
+    assert channels == 3 or np.array_equal(picture.alpha, samples[..., 3])
+
+
+def test_damage_where_only_libpng_looks_prints_nothing(tmp_path, capfd):
+    content = encoded(".png", noise(9, 7, 3, 16))
+    cases = (content[:-12], content[:-6], content[:-20] + b"\0" * 20, content[:26] + b"\1" + content[27:])
+    for index, case in enumerate(cases):
+        (tmp_path / f"{index}.png").write_bytes(case)
+        try:
+            picture = read_picture(tmp_path / f"{index}.png")
+        except ImageError as error:
+            assert f"{index}.png" in str(error)  # noqa: PT017
+        else:
+            assert picture.samples.shape == (9, 7, 3)
+    assert capfd.readouterr() == ("", "")

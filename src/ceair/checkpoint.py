@@ -11,7 +11,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from ceair.errors import ConfigError, WeightsError
-from ceair.files import write_atomically
+from ceair.files import is_file, write_atomically
 from ceair.models import PRESETS, UNet, build, preset
 
 BUNDLED = Path(__file__).parent / "weights"
@@ -35,7 +35,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         WeightsError: the file is missing, or no whole safetensors file.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise WeightsError(f"there is no weights file {path}")
     _refuse_pickle(path)
     try:
@@ -94,7 +94,7 @@ def find_weights(source: str | Path) -> Path:
         if not path.is_file():
             raise WeightsError(f"no weights of `{name}` come with this package; train them or give the path of a file")
         return path
-    if not Path(source).is_file():
+    if not is_file(source):
         raise WeightsError(f"there is no weights file {source}; give a path or one of {', '.join(PRESETS)}")
     return Path(source)
 

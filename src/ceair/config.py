@@ -17,6 +17,7 @@ from ceair.errors import ConfigError
 T = TypeVar("T")
 
 _LONGEST_KEY = 100
+_LONGEST_REASON = 400
 _SHORT = reprlib.Repr()  # what is shown of a wrong value: a small YAML file can stand for a huge one
 _SHORT.maxstring = _SHORT.maxother = _LONGEST_KEY
 
@@ -48,7 +49,7 @@ def load(schema: type[T], path: Path, words: Sequence[str] = ()) -> T:
         raise ConfigError(f"cannot read the configuration {path}: {error.strerror or error}") from error
     except Exception as error:  # PyYAML's constructors raise nearly anything, and RecursionError on deep nesting
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise ConfigError(f"{path} is not valid YAML: {reason}") from error
+        raise ConfigError(f"{path} is not valid YAML: {reason[:_LONGEST_REASON]}") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} must hold `key: value` lines, not {type(raw).__name__}")
     for word in words:
@@ -92,7 +93,7 @@ def _plain(value: Any) -> Any:
 def _override(raw: dict[str, Any], word: str) -> None:
     name, equals, text = word.partition("=")
     if not equals or not name:
-        raise ConfigError(f"`{word}` is no override; write key=value, for example optim.lr=1e-3")
+        raise ConfigError(f"`{word[:_LONGEST_KEY]}` is no override; write key=value, for example optim.lr=1e-3")
     *parents, last = name.split(".")
     place: Any = raw
     for parent in parents:
@@ -102,7 +103,7 @@ def _override(raw: dict[str, Any], word: str) -> None:
     try:
         place[last] = yaml.safe_load(text)
     except Exception as error:  # as above
-        raise ConfigError(f"the value of `{name}` is not valid YAML: {text}") from error
+        raise ConfigError(f"the value of `{name}` is not valid YAML: {_SHORT.repr(text)}") from error
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:

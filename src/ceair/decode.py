@@ -20,10 +20,13 @@ MOST_PIXELS = 400_000_000
 """Larger images are refused: a small file can claim to be so large that it fills the memory."""
 
 MOST_PIXELS_PER_BYTE = 256
-"""Of images beyond `SURELY_FINE` pixels; even a JPEG of nothing but white has fewer than 200 pixels per byte."""
+"""Of images beyond `SURELY_FINE` pixels; even a JPEG of nothing but white has fewer than 200 pixels per byte.
+
+Of 16 bits per channel a quarter of it: blank ones have up to 128 and photos less than one.
+"""
 
 SURELY_FINE = 50_000_000
-"""Images of so many pixels are read however small their files are."""
+"""Images of so many pixels are read however small their files are; of 16 bits half as many, which take as much room."""
 
 _BAND = 1 << 20  # pixels that are converted at a time
 _LONGEST_PROFILE = 16 << 20  # bytes of a colour profile in a PNG, unpacked; Pillow alone takes no more than 1 MiB
@@ -65,8 +68,8 @@ def decode(content: bytes) -> Picture:
     """
     image, pages = _open(content)
     with image:
-        _check(image, pages, len(content))
         deep = sixteen_bit.is_sixteen_bit(image, content)
+        _check(image, pages, deep, len(content))
         stored = sixteen_bit.stored_orientation(image)
         image.load()  # a truncated file ends here
         metadata, jpeg, notes = read_metadata(image), _jpeg_quality(image), _notes(image, deep)
@@ -142,10 +145,11 @@ def _what_else(content: bytes) -> str:
     return "it is no JPEG, PNG, WebP, TIFF or BMP image"
 
 
-def _check(image: Image.Image, pages: int, size: int) -> None:
+def _check(image: Image.Image, pages: int, deep: bool, size: int) -> None:
     if pages > 1:
         raise ImageError(f"it is animated or has pages ({pages}); give one image per file")
-    if image.width * image.height > max(SURELY_FINE, MOST_PIXELS_PER_BYTE * size):
+    fine, per_byte = (SURELY_FINE // 2, MOST_PIXELS_PER_BYTE // 4) if deep else (SURELY_FINE, MOST_PIXELS_PER_BYTE)
+    if image.width * image.height > max(fine, per_byte * size):
         raise ImageError(
             f"its {size} bytes claim to be {image.width}x{image.height} pixels, which only an empty image or an attempt"
             " to fill the memory does"

@@ -19,3 +19,9 @@ class ImageError(CeairError):
 
 class WeightsError(CeairError):
     """A file of weights is missing, damaged or made for another network."""
+
+
+def on_one_line(name: object) -> str:
+    """A file's name as messages show it: on one line, and printable anywhere, whatever characters it has."""
+    text = str(name)
+    return text if text.isprintable() else ascii(text)[1:-1]

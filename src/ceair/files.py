@@ -106,3 +106,26 @@ def _remove_unless_locked(path: Path) -> None:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()
+
+
+def exists(path: str | Path) -> bool:
+    """Whether there is a file or a folder; no, also where its name is too long, or it lies in a locked folder.
+
+    The methods of `Path` raise errors there, and at links in circles, that nobody expects of a question.
+    """
+    return os.path.exists(path)  # noqa: PTH110
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether there is a file; as `exists`."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether there is a folder; as `exists`."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def real_path(path: str | Path) -> Path:
+    """The absolute path without links; of links in circles, and of what is not there, as far as that goes."""
+    return Path(os.path.realpath(path))

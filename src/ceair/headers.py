@@ -8,6 +8,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from ceair.errors import ImageError
+from ceair.files import is_file
 from ceair.quiet import quiet
 
 THUMBNAIL = (16, 18)
@@ -32,6 +33,8 @@ def read_header(path: Path) -> Header:
     Raises:
         ImageError: the file is no image or ends too early; the message names it in one sentence.
     """
+    if not is_file(path):
+        raise ImageError(f"{path} is no file")  # a pipe, say, which would be waited for without end
     try:
         with quiet, Image.open(path) as image:
             (width, height), kind = image.size, image.format or ""

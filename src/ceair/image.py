@@ -9,7 +9,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ceair.decode import MOST_PIXELS, MOST_PIXELS_PER_BYTE, SURELY_FINE, decode, explain, from_pillow
 from ceair.encode import FORMATS, encode
-from ceair.errors import DataError, ImageError
+from ceair.errors import DataError, ImageError, on_one_line
 from ceair.files import open_atomically
 from ceair.picture import Picture
 from ceair.quiet import quiet
@@ -82,7 +82,7 @@ def read_picture(path: Path) -> Picture:
 def decode_picture(content: bytes, name: str) -> Picture:
     """The picture that the bytes of an image file hold; as `read_picture`, which calls the file `name`."""
     if not content:
-        raise ImageError(f"cannot read {_plain(name)}: the file is empty")
+        raise ImageError(f"cannot read {on_one_line(name)}: the file is empty")
     try:
         with quiet:
             return decode(content)
@@ -134,16 +134,13 @@ def encode_picture(picture: Picture, ending: str, quality: int | None = None) ->
 def _format_of(ending: str, name: str) -> str:
     known = FORMATS.get(ending.lower())
     if known is None:
-        raise ImageError(f"cannot write {_plain(name)}: its name must end in one of {', '.join(sorted(EXTENSIONS))}")
+        raise ImageError(
+            f"cannot write {on_one_line(name)}: its name must end in one of {', '.join(sorted(EXTENSIONS))}"
+        )
     return known
 
 
 def _failed(verb: str, name: str, reason: str | Exception) -> ImageError:
     if isinstance(reason, OSError) and reason.strerror:
         reason = reason.strerror
-    return ImageError(f"cannot {verb} {_plain(name)}: {' '.join(str(reason).split()) or type(reason).__name__}")
-
-
-def _plain(name: str) -> str:
-    """A file's name on one line, whatever characters it has."""
-    return name if name.isprintable() else ascii(name)[1:-1]
+    return ImageError(f"cannot {verb} {on_one_line(name)}: {' '.join(str(reason).split()) or type(reason).__name__}")

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from ceair.errors import CeairError, ImageError
+from ceair.errors import CeairError, ImageError, on_one_line
+from ceair.files import exists
 from ceair.headers import read_header
 from ceair.image import MOST_PIXELS, Picture, read_picture, write_picture
 from ceair.outcome import Outcome
@@ -55,7 +56,7 @@ def restore_all(
     Raises:
         CeairError: of `make`.
     """
-    if not overwrite and all(target.exists() for _, target in jobs):
+    if not overwrite and all(exists(target) for _, target in jobs):
         yield from (Outcome(source, target, "skipped") for source, target in jobs)
         return
     restorer = make()
@@ -166,7 +167,7 @@ class _Line:
     def _feed(self) -> None:
         try:
             for source, target in self._jobs:
-                skipped = not self._overwrite and target.exists()
+                skipped = not self._overwrite and exists(target)
                 pixels = 0 if skipped else min(self._most, max(_pixels(source), self._most // _FILES))
                 if not self._take(pixels):
                     return
@@ -227,7 +228,7 @@ def _tell(progress: Callable[[float], None] | None, stopped: Callable[[], bool],
 def _sentence(error: Exception, source: Path) -> str:
     reason = " ".join(str(error).split()) or type(error).__name__
     known = isinstance(error, CeairError)  # whose message names the file; torch's, when memory runs out, do not
-    return reason if known else f"cannot restore {source}: {reason}"
+    return reason if known else f"cannot restore {on_one_line(source)}: {reason}"
 
 
 def _pixels(source: Path) -> int:

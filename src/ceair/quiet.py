@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import logging
 import threading
 import warnings
 from types import TracebackType
@@ -10,7 +11,7 @@ import PIL._imaging
 
 
 class _Quiet:
-    """Hides Pillow's warnings and libtiff's messages in all threads while any thread is inside.
+    """Hides Pillow's warnings, log and libtiff's messages in all threads while any thread is inside.
 
     `warnings.catch_warnings` puts back what it found when it was entered, so that two threads which overlap would
     undo each other's; the first one in and the last one out do it for all.
@@ -25,6 +26,7 @@ class _Quiet:
             self._inside += 1
             if self._inside == 1:
                 _silence_libtiff()
+                _silence_log()
                 self._filters = warnings.catch_warnings()
                 self._filters.__enter__()
                 warnings.filterwarnings("ignore", module=r"PIL\b")
@@ -52,3 +54,9 @@ def _silence_libtiff() -> None:
         return
     set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
     set_handler(None)
+
+
+@functools.cache
+def _silence_log() -> None:
+    """Keep Python from printing what Pillow logs where nobody has asked for logs; who has asked still gets them."""
+    logging.getLogger("PIL").addHandler(logging.NullHandler())

@@ -5,6 +5,7 @@ OpenCV reads the colours, since it keeps all 16 bits; what it reads is compared 
 
 import struct
 import threading
+import zlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,7 +19,8 @@ _PHOTOMETRIC, _ORIENTATION, _EXTRA_SAMPLES = 262, 274, 338
 _ASSOCIATED = 1
 _BAND = 1 << 20  # pixels that are converted at a time
 _DECODING = threading.Lock()
-_CRITICAL = (b"IHDR", b"IDAT", b"IEND")
+_PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""Of an interlaced PNG: column and row of the first pixel, and steps across and down."""
 
 Samples = UInt8[np.ndarray, "h w c"] | UInt16[np.ndarray, "h w c"]
 """Grey, grey with alpha, RGB or RGB with alpha, as integers: c is 1, 2, 3 or 4."""
@@ -139,14 +141,50 @@ def _agree(samples: UInt16[np.ndarray, "h w c"], image: Image.Image) -> bool:
 
 
 def _without_extras(content: bytes) -> bytes:
-    """The PNG with nothing but its pixels: OpenCV's libpng prints what it thinks of the rest."""
-    parts, start = [content[:8]], 8
+    """The PNG with nothing but its pixels, all of them: OpenCV's libpng prints what it thinks of the rest.
+
+    Raises:
+        ImageError: the pixels are damaged where Pillow does not look.
+    """
+    head, parts, start = content[16:29], [], 8
     while start + 12 <= len(content):
         end = start + 12 + int.from_bytes(content[start : start + 4], "big")
-        if content[start + 4 : start + 8] in _CRITICAL:
-            parts.append(content[start:end])
+        if content[start + 4 : start + 8] == b"IDAT":
+            parts.append(memoryview(content)[start + 8 : end - 4])
         start = end
-    return b"".join(parts)
+    if any(head[10:12]) or head[12] > 1 or not _inflates_to(parts, _bytes_of_rows(head)):
+        raise ImageError("its data are damaged")
+    chunks: list[tuple[bytes, bytes | memoryview]] = [(b"IHDR", head)]
+    chunks += [*((b"IDAT", part) for part in parts), (b"IEND", b"")]
+    return b"".join((content[:8], *(piece for name, part in chunks for piece in _chunk(name, part))))
+
+
+def _chunk(name: bytes, content: bytes | memoryview) -> tuple[bytes, bytes | memoryview, bytes]:
+    checksum = zlib.crc32(content, zlib.crc32(name))
+    return struct.pack(">L", len(content)) + name, content, struct.pack(">L", checksum)
+
+
+def _inflates_to(parts: list[memoryview], size: int) -> bool:
+    """Whether the parts are one whole deflated stream of so many bytes."""
+    stream, found = zlib.decompressobj(), 0
+    try:
+        for part in parts:
+            rest: bytes | memoryview = part
+            while rest and found <= size:
+                found += len(stream.decompress(rest, _BAND))
+                rest = stream.unconsumed_tail
+    except zlib.error:
+        return False
+    return stream.eof and not stream.unused_data and found == size
+
+
+def _bytes_of_rows(head: bytes) -> int:
+    """How many bytes the rows of a PNG of 16 bits per channel have, each with the one that names its filter."""
+    width, height, _, colours, _, _, interlaced = struct.unpack(">LLBBBBB", head)
+    pixel = {0: 2, 2: 6, 4: 4, 6: 8}[colours]
+    passes = _PASSES if interlaced else ((0, 0, 1, 1),)
+    sizes = ((-(-(width - x) // across), -(-(height - y) // down)) for x, y, across, down in passes)
+    return sum(rows * (1 + columns * pixel) for columns, rows in sizes if columns > 0 and rows > 0)
 
 
 def _without_orientation(content: bytes) -> bytes:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ceair.errors import CeairError
+from ceair.errors import CeairError, on_one_line
 from ceair.files import write_atomically
 from ceair.outcome import Outcome, Totals
 
@@ -38,7 +38,7 @@ class Ledger:
         if outcome.error is not None:
             self.say(f"ceair: {outcome.error}")
         elif outcome.status == "restored" and (notes or not self._console.is_terminal):
-            self.say(f"{outcome.source} -> {outcome.target}{notes}")
+            self.say(f"{on_one_line(outcome.source)} -> {on_one_line(outcome.target)}{notes}")
 
     def say(self, text: str) -> None:
         """Print a line on stderr, above the bar if there is one."""

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import typer
 
+from ceair.files import exists, is_file, is_folder, real_path
+
 
 class Job(NamedTuple):
     """One file to read, and the file to write."""
@@ -45,14 +47,17 @@ def plan(
         typer.BadParameter: nothing matches, two inputs have the same target, a target would replace an input, or the
             output cannot be what it has to be.
     """
-    found = _find(inputs, recursive, Path(output))
-    if not any(item.source.exists() for item in found):
+    try:
+        found = _find(inputs, recursive, Path(output))
+    except OSError as error:
+        raise typer.BadParameter(f"cannot list {error.filename}: {error.strerror}") from error
+    if not any(exists(item.source) for item in found):
         raise typer.BadParameter(f"no image matches {' '.join(inputs)}")
     target = Path(output)
-    several = len(inputs) > 1 or len(found) > 1 or Path(inputs[0]).is_dir()
-    into_folder = several or output.endswith(("/", os.sep)) or target.is_dir()
+    several = len(inputs) > 1 or len(found) > 1 or is_folder(inputs[0])
+    into_folder = several or output.endswith(("/", os.sep)) or is_folder(target)
     if into_folder:
-        if target.exists() and not target.is_dir():
+        if exists(target) and not is_folder(target):
             raise typer.BadParameter(f"{output} is a file; several images need a folder to go to")
         jobs = [_job(item, target, suffix, ending) for item in found]
     else:
@@ -72,15 +77,15 @@ def plan_watch(
     """
     folders, target = [Path(name) for name in inputs], Path(output)
     for folder in folders:
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise typer.BadParameter(f"--watch needs folders, and {folder} is none")
-        if folder.resolve() == target.resolve():
+        if real_path(folder) == real_path(target):
             raise typer.BadParameter(f"{folder} would get results that are then restored again; choose another output")
-    if target.exists() and not target.is_dir():
+    if exists(target) and not is_folder(target):
         raise typer.BadParameter(f"{output} is a file; --watch needs a folder to write to")
 
     def look() -> list[Job]:
-        there = [name for name in inputs if Path(name).is_dir()]
+        there = [name for name in inputs if is_folder(name)]
         try:
             return [_job(item, target, suffix) for item in _find(there, recursive, target)]
         except OSError:  # a folder vanished meanwhile: the next look is soon
@@ -98,9 +103,9 @@ def _find(inputs: Sequence[str], recursive: bool, output: Path) -> list[_Found]:
     found: dict[str, _Found] = {}
     for name in inputs:
         path = Path(name)
-        if path.is_dir():
+        if is_folder(path):
             items = [_Found(source, source.relative_to(path)) for source in _images(path, recursive, output)]
-        elif not path.exists() and glob.has_magic(name):
+        elif not exists(path) and glob.has_magic(name):
             paths = map(Path, sorted(glob.glob(name, recursive=True)))  # noqa: PTH207 - Path.glob takes no absolute pattern
             items = [_Found(source, Path(source.name)) for source in paths if _is_image(source)]
         else:
@@ -113,18 +118,18 @@ def _find(inputs: Sequence[str], recursive: bool, output: Path) -> list[_Found]:
 
 def _images(folder: Path, recursive: bool, output: Path) -> Iterator[Path]:
     """The images of a folder without hidden ones, and without earlier results where those lie inside of it."""
-    results = output.resolve()
-    inside = results != folder.resolve() and results.is_relative_to(folder.resolve())
+    results = real_path(output)
+    inside = results != real_path(folder) and results.is_relative_to(real_path(folder))
     for path in sorted(folder.rglob("*") if recursive else folder.iterdir()):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and _is_image(path) and not (inside and path.resolve().is_relative_to(results)):
+        if not hidden and _is_image(path) and not (inside and real_path(path).is_relative_to(results)):
             yield path
 
 
 def _is_image(path: Path) -> bool:
     from ceair.image import EXTENSIONS
 
-    return path.suffix.lower() in EXTENSIONS and path.is_file()
+    return path.suffix.lower() in EXTENSIONS and is_file(path)
 
 
 def _check_ending(target: Path) -> None:
@@ -136,10 +141,10 @@ def _check_ending(target: Path) -> None:
 
 
 def _check_targets(jobs: Sequence[Job], into_folder: bool, overwrite: bool) -> None:
-    sources = {job.source.resolve(): job.source for job in jobs}
+    sources = {real_path(job.source): job.source for job in jobs}
     taken: dict[Path, Path] = {}
     for source, target in jobs:
-        place = target.resolve()
+        place = real_path(target)
         if place in taken:
             raise typer.BadParameter(f"{taken[place]} and {source} would both be written to {target}")
         taken[place] = source

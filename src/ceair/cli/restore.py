@@ -23,6 +23,7 @@ from ceair.cli.plan import plan, plan_watch
 from ceair.cli.process import Signals, keep_large_blocks
 from ceair.cli.work import Work
 from ceair.errors import CeairError
+from ceair.files import exists
 
 
 def restore(
@@ -66,7 +67,7 @@ def restore(
             work.watch(plan_watch(inputs, output, suffix, recursive), interval or 1.0, report)
         else:
             jobs, into_folder = plan(inputs, output, suffix, recursive, overwrite)
-            if not into_folder and jobs[0].target.exists() and not overwrite:
+            if not into_folder and exists(jobs[0].target) and not overwrite:
                 raise CeairError(f"{output} exists; --overwrite replaces it")
             work.restore(jobs)
     if json:

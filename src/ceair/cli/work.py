@@ -10,6 +10,7 @@ from ceair.arrivals import Arrivals
 from ceair.cli.ledger import Ledger
 from ceair.cli.plan import Job
 from ceair.cli.process import Signals
+from ceair.errors import on_one_line
 from ceair.files import remove_leftovers
 from ceair.outcome import Outcome
 
@@ -87,5 +88,6 @@ class Work:
 
 
 def _clash(job: Job, other: Path) -> Outcome:
-    error = f"{other} and {job.source} would both be written to {job.target}; rename one of them"
+    one, two, target = map(on_one_line, (other, job.source, job.target))
+    error = f"{one} and {two} would both be written to {target}; rename one of them"
     return Outcome(job.source, job.target, "failed", error=error)
