@@ -90,6 +90,7 @@ class Gathering:
             mean_absolute=mean_abs,
             moments=(self._moments / self._tokens).numpy(),
             features_energy=self._energy / self._tokens,
+            looked=self._cea.pooling * self._stride,
             attention=None if self._attention is None else self._attention.cpu().numpy(),
         )
 

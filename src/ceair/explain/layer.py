@@ -27,7 +27,8 @@ class Layer:
         mean, mean_absolute: of the affinities of each rank, over all tokens.
         moments: mean of `s_i s_j` over all tokens, s being a token's affinities.
         features_energy: of what the update is added to, over all tokens.
-        attention: how much each probe looks at each square of the image, a share of 1; None if read in tiles.
+        looked: pixels of the image, along each axis, of the squares that the probes look at.
+        attention: how much each probe looks at each of those squares, shares of 1; None if read in tiles.
     """
 
     level: int
@@ -45,6 +46,7 @@ class Layer:
     mean_absolute: Float64[np.ndarray, "r"]
     moments: Float64[np.ndarray, "r r"]
     features_energy: float
+    looked: int
     attention: Float32[np.ndarray, "r h2 w2"] | None = None
 
     @property

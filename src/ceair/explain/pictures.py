@@ -4,8 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Shaped, UInt8
+from PIL import Image, ImageDraw
 
+from ceair.explain.charts import COLOURS
 from ceair.explain.layer import Layer
+from ceair.explain.reading import Explanation
+from ceair.explain.regions import Region
 
 RGB = UInt8[np.ndarray, "h w 3"]
 
@@ -78,6 +82,24 @@ def enlarge(picture: RGB, layer: Layer, size: tuple[int, int]) -> RGB:
         for target, full in zip(size, (layer.height, layer.width), strict=True)
     )
     return picture[rows][:, columns]
+
+
+def mark(image: RGB, explanation: Explanation, regions: Sequence[Region], pixel: tuple[int, int] | None = None) -> RGB:
+    """A picture of the image with regions framed in the colours of their charts and a pixel ringed."""
+    canvas = Image.fromarray(image)
+    draw = ImageDraw.Draw(canvas)
+    across, down = image.shape[1] / explanation.width, image.shape[0] / explanation.height
+    line = max(2, max(image.shape) // 250)
+    for index, region in enumerate(regions):
+        box = (region.left * across, region.top * down, region.right * across - 1, region.bottom * down - 1)
+        draw.rectangle(box, outline=COLOURS[index % len(COLOURS)], width=line)
+    if pixel is not None:
+        x, y, reach = pixel[0] * across, pixel[1] * down, 4 * line
+        draw.ellipse(
+            (x - reach - line, y - reach - line, x + reach + line, y + reach + line), outline="white", width=line
+        )
+        draw.ellipse((x - reach, y - reach, x + reach, y + reach), outline="black", width=line)
+    return np.asarray(canvas)
 
 
 def overlay(image: RGB, picture: RGB, opacity: float = 0.6) -> RGB:

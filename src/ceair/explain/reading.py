@@ -94,8 +94,8 @@ def explain(
         places = spread_crops(height, width, _LOOK_SIDE, look if tiled else height * width, network.size_multiple)
         context = network.context(torch.cat([read(place) for place in places]))
         readers = _readers(network, context, height, width, side, not tiled)
-        core = limits.tile - 2 * _MARGIN if tiled else max(height, width)
         multiple = max(reader.cell for reader in readers.values())
+        core = (limits.tile - 2 * _MARGIN) // multiple * multiple if tiled else max(height, width)
         for inner, outer in _tiles(height, width, core, multiple):
             padded = pad_to_multiple(read(outer), network.size_multiple)
             network.change(padded, context, _telling(readers, inner, outer))
@@ -123,8 +123,11 @@ def _samples(image: str | Path | Image.Image | Picture | Pixels) -> Pixels:
 
 
 def _tiles(height: int, width: int, core: int, multiple: int) -> Iterator[tuple[Place, Place]]:
-    """Places that partition an image, starting at multiples of `multiple`, each with one that is wider by a margin."""
-    step = max(1, core // multiple) * multiple
+    """Places that partition an image into squares of `core` pixels, each with one that is wider by a margin.
+
+    `core` is a multiple of `multiple`, at which all places start, or as long as the image.
+    """
+    step = max(core, multiple)
     margin = -(-_MARGIN // multiple) * multiple
     for top in range(0, height, step):
         for left in range(0, width, step):
