@@ -23,7 +23,7 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; border-top
 .small { grid-template-columns: repeat(auto-fill, minmax(min(46%, 130px), 1fr)); }
 figure { margin: 0; } figcaption { font-size: .85rem; }
 img { width: 100%; display: block; border: 1px solid #dfe3e6; }
-.wide { overflow-x: auto; } .wide svg { min-width: 520px; width: 100%; }
+.wide { overflow-x: auto; } .wide svg { min-width: 520px; width: 100%; max-width: 760px; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .15rem .5rem; text-align: right; border-bottom: 1px solid #dfe3e6; white-space: nowrap; }
 th:first-child { text-align: left; } summary { cursor: pointer; margin: .8rem 0; }
@@ -38,7 +38,7 @@ _CAPTIONS = {
     "additive": "additive part: positive affinities",
     "subtractive": "subtractive part: negative affinities",
     "shared-routing": "how much of the marked pixel's update each pixel gets (red: the same, blue: its opposite)",
-    "sources": "where the directions that the marked pixel takes were read",
+    "sources": "where its directions were read: white as from an even look, red more (dark: twice), blue less",
 }
 
 

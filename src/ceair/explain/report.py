@@ -10,7 +10,7 @@ from PIL import Image
 
 from ceair.explain.charts import bar_chart
 from ceair.explain.layer import Layer
-from ceair.explain.pictures import RGB, change_picture, diverging, enlarge, layer_maps, limit_of, mark, sequential
+from ceair.explain.pictures import RGB, change_picture, diverging, enlarge, layer_maps, limit_of, mark
 from ceair.explain.reading import Explanation
 from ceair.explain.regions import Region, compare
 from ceair.image import Picture
@@ -118,7 +118,7 @@ def pixel_maps(layer: Layer, x: int, y: int, size: tuple[int, int]) -> dict[str,
     pictures = {"shared-routing": enlarge(diverging(shared, max(1.0, limit_of(shared, 0.98))), layer, size)}
     sources = layer.sources(x, y)
     if sources is not None:
-        squares = sequential(sources)
+        squares = diverging(sources * sources.size - 1, 1.0)
         rows, columns = (
             ((np.arange(target) + 0.5) * full / target // layer.looked).astype(int)
             for target, full in zip(size, (layer.height, layer.width), strict=True)
