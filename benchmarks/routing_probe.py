@@ -2,15 +2,15 @@
 
     python benchmarks/routing_probe.py --data DIR --out docs/routing_probe.json
 
-DIR holds photos, of which the held-out ones of `configs/held_out.txt` are used, that the network was never trained on: two
-thirds of them train the probe, the rest test it, so that no photo is in both. Each photo is degraded three times: its left
-half by one of the six degradations and its right half by another, by severity maps, so that both halves share one image,
-one set of components and one context, and only what is local can tell them apart. A patch counts if its degradation
-changes it at all: by a root mean square of 0.02 or more (a patch between two streaks of rain is not rainy). The sixth kind
-is `clean`, or blur with `--sixth blur`.
+DIR holds photos, of which the held-out ones of `configs/held_out.txt` are used, that the network was never trained on:
+two thirds of them train the probe, the rest test it, so that no photo is in both. Each photo is degraded three times:
+its left half by one of the six degradations and its right half by another, by severity maps, so that both halves share
+one image, one set of components and one context, and only what is local can tell them apart. A patch counts if its
+degradation changes it at all: by a root mean square of 0.02 or more (a patch between two streaks of rain is not rainy).
+The sixth kind is `clean`, or blur with `--sixth blur`.
 
-The probe is multinomial logistic regression (scikit-learn, L2, C = 1) on standardised features. It gets affinities alone, no
-features; or, to compare, pixels: raw ones, and statistics of the patch.
+The probe is multinomial logistic regression (scikit-learn, L2, C = 1) on standardised features. It gets affinities
+alone, no features; or, to compare, pixels: raw ones, and statistics of the patch.
 """
 
 import argparse
@@ -161,8 +161,11 @@ def blocks(image: np.ndarray, side: int = PATCH) -> np.ndarray:
 
 
 def pixel_statistics(image: np.ndarray) -> np.ndarray:
-    """Of each patch: mean, deviation, least and most of each channel, saturation, and the sizes of differences across and
-    down, at one, two and four pixels, and of the diagonal detail: what a hand-made detector would look at."""
+    """What a hand-made detector would look at in each patch.
+
+    Mean, deviation, least and most of each channel, saturation, the sizes of differences across and down, at one, two
+    and four pixels, and of the diagonal detail.
+    """
     patches = blocks(image).reshape(-1, PATCH, PATCH, 3)
     flat = patches.reshape(len(patches), -1, 3)
     grey = patches.mean(-1)
