@@ -10,6 +10,7 @@ from jaxtyping import Float, Shaped
 from PIL import Image
 from torch import Tensor
 
+from ceair.caution import Caution, Damping, blended, load_caution, moments
 from ceair.checkpoint import load_network
 from ceair.engines import Engine, find_device, make_engine
 from ceair.errors import CeairError, ImageError
@@ -49,6 +50,8 @@ class Restorer:
         engine, precision, compiled: as of `ceair.engines.make_engine`.
         strength: how much of the change is applied, from 0, the image as it is, to 1, the restored one. More is
             refused: what lies beyond a restored image is nothing that the network has learnt.
+        cautious: change little or nothing of images that seem undamaged. A `Caution` judges that; True is the one of
+            the bundled `ceair-t`, which is not made for other weights.
         rank_scale: factors of the directions that CEA adds, by layer and rank; as of
             `ceair.models.rank_scale.with_rank_scale`.
 
@@ -73,11 +76,10 @@ class Restorer:
         compiled: bool = False,
         strength: float = 1.0,
         rank_scale: RankScale | None = None,
+        cautious: bool | Caution = False,
     ) -> None:
-        if not 0 <= strength <= 1:
-            raise CeairError(f"the strength must be between 0, nothing is changed, and 1, all is; not {strength:g}")
         self.network = network if rank_scale is None else with_rank_scale(network, rank_scale)
-        self.strength = strength
+        self.damping = Damping(strength, load_caution("ceair-t") if cautious is True else cautious or None)
         self.engine: Engine = make_engine(self.network, device, engine, precision, compiled)
         self.limits, self.overlap, self.memory = limits or Limits(), overlap, memory
         if not 0 <= 2 * overlap < self.limits.tile:
@@ -95,6 +97,7 @@ class Restorer:
         compiled: bool = False,
         strength: float = 1.0,
         rank_scale: RankScale | None = None,
+        cautious: bool = False,
     ) -> "Restorer":
         """A restorer with the weights of a file, or with those that come with the package for a preset.
 
@@ -102,6 +105,7 @@ class Restorer:
             engine: `auto` is the fastest installed one whose answers agree with those of float32 torch.
             tile: cut images larger than a square of this side into tiles of this side.
             strength, rank_scale: as of `Restorer`.
+            cautious: as of `Restorer`, by the judge that lies beside the weights.
 
         Raises:
             WeightsError: there are no such weights, or they are damaged.
@@ -117,6 +121,7 @@ class Restorer:
             compiled=compiled,
             strength=strength,
             rank_scale=rank_scale,
+            cautious=load_caution(source) if cautious else False,
         )
 
     @property
@@ -219,18 +224,25 @@ class Restorer:
     def _whole(self, degraded: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
         height, width = degraded.shape[-2:]
         restored = self.engine.restore(self._padded(degraded))[..., :height, :width]
-        return self._blended(degraded, restored)
+        return self.damping.apply(degraded, restored)
 
-    def _blended(
-        self, degraded: Float[Tensor, "b 3 h w"], restored: Float[Tensor, "b 3 h w"]
-    ) -> Float[Tensor, "b 3 h w"]:
-        """As much of the change as is wanted; at the ends exactly the one or the other."""
-        return restored if self.strength == 1 else torch.lerp(degraded.cpu().clamp(0, 1), restored, self.strength)
+    def _share(self, height: int, width: int, look: int, context: Any, read: Read) -> float:
+        """How much of the change to apply to an image in tiles, from crops of it that are restored before."""
+        if self.damping.caution is None:
+            return self.damping.strength
+        most = min(look, height * width - 1)  # crops and not the whole image, as only those fit into memory for sure
+        found = []
+        for place in spread_crops(height, width, _LOOK_SIDE, most, self.engine.size_multiple):
+            crop = read(place)
+            restored = self.engine.restore_crop(self._padded(crop), context)
+            found.append(moments(crop.cpu(), restored[..., : crop.shape[-2], : crop.shape[-1]])[0])
+        return self.damping.share(torch.stack(found).mean(0))
 
     def _in_tiles(self, height: int, width: int, limits: Limits, read: Read, write: Write, tell: Tell) -> None:
         multiple = self.engine.size_multiple
         look = limits.look if height * width <= limits.look else limits.look // 2
         context = self._look(spread_crops(height, width, _LOOK_SIDE, look, multiple), read)
+        share = self._share(height, width, look, context, read)
         tile = max(2, -(-limits.tile // multiple)) * multiple
         rows, columns = (windows(length, tile, self.overlap, multiple) for length in (height, width))
         bands = Bands(width, rows, columns)
@@ -239,7 +251,7 @@ class Restorer:
                 crop = read(place)
                 high, wide = crop.shape[-2:]
                 restored = self.engine.restore_crop(self._padded(crop), context)[..., :high, :wide]
-                bands.add(row, column, self._blended(crop, restored)[0])
+                bands.add(row, column, blended(crop, restored, share)[0])
                 tell((row * len(columns) + column + 1) / (len(rows) * len(columns)))
             write(*bands.finish(row))
 
