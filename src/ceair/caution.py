@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ceair.checkpoint import find_weights
 from ceair.errors import CeairError, WeightsError
+from ceair.files import sha256
 
 SCALES = 5
 """Octaves at which images and changes are looked at."""
@@ -100,19 +101,22 @@ def load_caution(source: str | Path) -> Caution:
     """The judge that was fitted for a weights file or a preset's bundled weights.
 
     Raises:
-        WeightsError: there are no such weights, or no judge beside them.
+        WeightsError: there are no such weights, or no judge beside them that was fitted for them.
     """
     path = find_weights(source).with_suffix(".caution.json")
     try:
         raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         plain: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in raw.items()}
-        return Caution(**plain)
+        caution = Caution(**plain)
     except FileNotFoundError as error:
         raise WeightsError(
             f"nothing beside {find_weights(source)} says when to be cautious; scripts/fit_caution.py makes {path.name}"
         ) from error
     except (OSError, ValueError, TypeError) as error:
         raise WeightsError(f"{path} is damaged; make it anew by scripts/fit_caution.py") from error
+    if caution.weights_sha256 != sha256(find_weights(source)):
+        raise WeightsError(f"{path} was made for other weights; make it anew by scripts/fit_caution.py")
+    return caution
 
 
 def moments(degraded: Float[Tensor, "b 3 h w"], restored: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b m"]:

@@ -57,13 +57,14 @@ def explain(
         raise typer.BadParameter(f"{output} is a file; the maps need a folder to go to")
     if output.is_dir() and any(output.iterdir()) and not overwrite:
         raise CeairError(f"{output} is not empty; choose another folder or use --overwrite")
-    restorer = make_restorer(weights, device, engine, precision, False, memory, tile)
-    from ceair.explain import explain as read
-    from ceair.explain.report import make_report
     from ceair.image import read_picture
 
     degraded = read_picture(image)
     _check(boxes, point, *degraded.samples.shape[:2])
+    from ceair.explain import explain as read
+    from ceair.explain.report import make_report
+
+    restorer = make_restorer(weights, device, engine, precision, False, memory, tile)
     explanation = read(restorer, degraded)
     report = make_report(explanation, degraded, restorer.restore_picture(degraded), boxes, point)
     document = json.dumps({"image": str(image), "weights": weights, **report.document}, indent=2)
