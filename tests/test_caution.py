@@ -94,7 +94,6 @@ def test_the_bundled_judge_was_fitted_for_the_bundled_weights():
     caution = load_caution("ceair-t")
     assert caution.weights_sha256 == sha256(find_weights("ceair-t"))
     assert len(caution.mean) == len(caution.deviation) == len(caution.weights) == LENGTH
-    assert Caution(**json.loads(json.dumps(caution.as_json()))).as_json()["bias"] == caution.bias
     assert (BUNDLED / "ceair-t.caution.json").is_file()
 
 

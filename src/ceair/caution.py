@@ -55,7 +55,7 @@ class Caution:
         return min(1.0, max(0.0, (odds - self.low) / (self.high - self.low)))
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data; `Caution(**data)` makes it again."""
+        """Plain data, as `load_caution` reads it."""
         return asdict(self)
 
 
