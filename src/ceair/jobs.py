@@ -29,6 +29,9 @@ _PATIENCE = 0.1  # seconds between two looks at whether to stop
 Job = tuple[Path, Path]
 """An image file and where its restored version goes."""
 
+Beside = Callable[[Restorer, Picture, Path], None]
+"""Makes something of a degraded picture that goes beside its restored version."""
+
 
 def restore_all(
     jobs: Sequence[Job],
@@ -38,6 +41,7 @@ def restore_all(
     ahead: int | None = None,
     progress: Callable[[float], None] | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    beside: Beside | None = None,
 ) -> Iterator[Outcome]:
     """Restore files; what became of each is given in the order of the jobs, as soon as it is known.
 
@@ -51,6 +55,8 @@ def restore_all(
         ahead: most pixels of images that are in memory together; one that has more is there alone. None is `AHEAD`, or
             less if the restorer has little memory.
         progress: is told how many images are done, with the share of the current one.
+        beside: called with what restores, each image that is restored, and where its result goes; it may write more
+            files there. What it raises is the image's error, and its result is not written.
         stopped: asked after each tile and image; once it is true, what is restored is still written, and given.
 
     Raises:
@@ -68,7 +74,7 @@ def restore_all(
             if item is None:
                 continue
             try:
-                _restore(item, restorer, partial(_tell, progress, stopped, done))
+                _restore(item, restorer, partial(_tell, progress, stopped, done), beside)
             except _Stop:
                 break
             line.write(item)
@@ -212,9 +218,15 @@ class _Line:
             self._changed.notify_all()
 
 
-def _restore(item: _Item, restorer: Restorer, tell: Callable[[float], None]) -> None:
+def _restore(item: _Item, restorer: Restorer, tell: Callable[[float], None], beside: Beside | None) -> None:
+    def step(degraded: Picture) -> Picture:
+        restored = restorer.restore_picture(degraded, tell)
+        if beside is not None:
+            beside(restorer, degraded, item.target)
+        return restored
+
     if item.picture is not None:
-        item.work(partial(restorer.restore_picture, item.picture, tell))
+        item.work(partial(step, item.picture))
     tell(1.0)
 
 

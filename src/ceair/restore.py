@@ -1,8 +1,6 @@
 """The one path from a degraded image to a restored one; the command line, evaluation and web page all take it."""
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -12,13 +10,15 @@ from jaxtyping import Float, Shaped
 from PIL import Image
 from torch import Tensor
 
+from ceair.caution import Caution, Damping, blended, load_caution, moments
 from ceair.checkpoint import load_network
 from ceair.engines import Engine, find_device, make_engine
 from ceair.errors import CeairError, ImageError
 from ceair.image import Picture, from_pillow, read_picture
+from ceair.limits import Limits, affordable
 from ceair.models import UNet
+from ceair.models.rank_scale import RankScale, with_rank_scale
 from ceair.nn.resample import pad_to_multiple
-from ceair.system import available_memory, resident_memory
 from ceair.tiles import Bands, Place, spread_crops, windows
 
 __all__ = ["Limits", "Restorer", "find_device"]
@@ -33,23 +33,6 @@ Write = Callable[[slice, Float[Tensor, "3 h w"]], None]
 Tell = Callable[[float], None]
 
 _LOOK_SIDE = 256  # of the crops that are looked at; smaller ones show the network more borders than image
-_SMALLEST_TILE = 144
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much of an image is worked on at a time.
-
-    Attributes:
-        whole: images of more pixels than this are cut into tiles.
-        tile: height and width of a tile in pixels.
-        look: images of up to so many pixels are looked at as a whole before they are cut; of larger ones half as many
-            pixels are, in crops that are spread evenly.
-    """
-
-    whole: int = 2_100_000
-    tile: int = 1024
-    look: int = 2_100_000
 
 
 class Restorer:
@@ -65,9 +48,20 @@ class Restorer:
         memory: bytes that the process should not exceed; the limits are lowered accordingly. If None they are lowered
             so that half of what is free stays free.
         engine, precision, compiled: as of `ceair.engines.make_engine`.
+        strength: how much of the change is applied, from 0, the image as it is, to 1, the restored one. More is
+            refused: what lies beyond a restored image is nothing that the network has learnt.
+        cautious: change little or nothing of images that seem undamaged. A `Caution` judges that; True is the one of
+            the bundled `ceair-t`, which is not made for other weights.
+        rank_scale: factors of the directions that CEA adds, by layer and rank; as of
+            `ceair.models.rank_scale.with_rank_scale`.
+
+    Attributes:
+        network: what restores, with its directions scaled; explanations read it.
 
     Raises:
-        CeairError: the device or engine is unknown or absent, or tiles are not larger than twice their overlap.
+        CeairError: the device or engine is unknown or absent, tiles are not larger than twice their overlap, or the
+            strength is not in [0, 1].
+        ConfigError: there is no such layer or rank to scale.
     """
 
     def __init__(
@@ -80,8 +74,13 @@ class Restorer:
         engine: str = "torch",
         precision: str = "fp32",
         compiled: bool = False,
+        strength: float = 1.0,
+        rank_scale: RankScale | None = None,
+        cautious: bool | Caution = False,
     ) -> None:
-        self.engine: Engine = make_engine(network, device, engine, precision, compiled)
+        self.network = network if rank_scale is None else with_rank_scale(network, rank_scale)
+        self.damping = Damping(strength, load_caution("ceair-t") if cautious is True else cautious or None)
+        self.engine: Engine = make_engine(self.network, device, engine, precision, compiled)
         self.limits, self.overlap, self.memory = limits or Limits(), overlap, memory
         if not 0 <= 2 * overlap < self.limits.tile:
             raise CeairError(f"tiles of {self.limits.tile} pixels must be larger than twice their overlap, {overlap}")
@@ -96,20 +95,34 @@ class Restorer:
         tile: int | None = None,
         memory: int | None = None,
         compiled: bool = False,
+        strength: float = 1.0,
+        rank_scale: RankScale | None = None,
+        cautious: bool = False,
     ) -> "Restorer":
         """A restorer with the weights of a file, or with those that come with the package for a preset.
 
         Args:
             engine: `auto` is the fastest installed one whose answers agree with those of float32 torch.
             tile: cut images larger than a square of this side into tiles of this side.
+            strength, rank_scale: as of `Restorer`.
+            cautious: as of `Restorer`, by the judge that lies beside the weights.
 
         Raises:
             WeightsError: there are no such weights, or they are damaged.
             CeairError: the device or engine is unknown or absent, or the tiles are too small.
         """
-        limits = Limits(whole=tile**2, tile=tile) if tile else None
-        network = load_network(source)
-        return cls(network, device, limits, memory=memory, engine=engine, precision=precision, compiled=compiled)
+        return cls(
+            load_network(source),
+            device,
+            Limits(whole=tile**2, tile=tile) if tile else None,
+            memory=memory,
+            engine=engine,
+            precision=precision,
+            compiled=compiled,
+            strength=strength,
+            rank_scale=rank_scale,
+            cautious=load_caution(source) if cautious else False,
+        )
 
     @property
     def device(self) -> torch.device:
@@ -210,20 +223,35 @@ class Restorer:
 
     def _whole(self, degraded: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
         height, width = degraded.shape[-2:]
-        return self.engine.restore(self._padded(degraded))[..., :height, :width]
+        restored = self.engine.restore(self._padded(degraded))[..., :height, :width]
+        return self.damping.apply(degraded, restored)
+
+    def _share(self, height: int, width: int, look: int, context: Any, read: Read) -> float:
+        """How much of the change to apply to an image in tiles, from crops of it that are restored before."""
+        if self.damping.caution is None:
+            return self.damping.strength
+        most = min(look, height * width - 1)  # crops and not the whole image, as only those fit into memory for sure
+        found = []
+        for place in spread_crops(height, width, _LOOK_SIDE, most, self.engine.size_multiple):
+            crop = read(place)
+            restored = self.engine.restore_crop(self._padded(crop), context)
+            found.append(moments(crop.cpu(), restored[..., : crop.shape[-2], : crop.shape[-1]])[0])
+        return self.damping.share(torch.stack(found).mean(0))
 
     def _in_tiles(self, height: int, width: int, limits: Limits, read: Read, write: Write, tell: Tell) -> None:
         multiple = self.engine.size_multiple
         look = limits.look if height * width <= limits.look else limits.look // 2
         context = self._look(spread_crops(height, width, _LOOK_SIDE, look, multiple), read)
+        share = self._share(height, width, look, context, read)
         tile = max(2, -(-limits.tile // multiple)) * multiple
         rows, columns = (windows(length, tile, self.overlap, multiple) for length in (height, width))
         bands = Bands(width, rows, columns)
         for row in range(len(rows)):
             for column, place in bands.places(row):
                 crop = read(place)
-                restored = self.engine.restore_crop(self._padded(crop), context)
-                bands.add(row, column, restored[0, :, : crop.shape[-2], : crop.shape[-1]])
+                high, wide = crop.shape[-2:]
+                restored = self.engine.restore_crop(self._padded(crop), context)[..., :high, :wide]
+                bands.add(row, column, blended(crop, restored, share)[0])
                 tell((row * len(columns) + column + 1) / (len(rows) * len(columns)))
             write(*bands.finish(row))
 
@@ -234,23 +262,7 @@ class Restorer:
         return pad_to_multiple(images, self.engine.size_multiple)
 
     def _limits(self) -> Limits:
-        """The limits, lowered to what memory allows now."""
-        if self.memory is None:
-            free = available_memory() if self.device.type == "cpu" else _free_of_gpu(self.device)
-            room = free // 2 if free is not None else None
-        else:
-            room = self.memory - resident_memory()
-        if room is None:
-            return self.limits
-        pixels = room // self.engine.bytes_per_pixel
-        if pixels // 2 < _SMALLEST_TILE**2 < self.limits.tile**2:
-            needed = (resident_memory() + 2 * _SMALLEST_TILE**2 * self.engine.bytes_per_pixel) / 1e6
-            raise CeairError(f"there is too little memory: allow at least {needed:.0f} MB (--memory)")
-        return Limits(
-            whole=min(self.limits.whole, pixels),
-            tile=min(self.limits.tile, math.isqrt(pixels // 2)),
-            look=min(self.limits.look, room // self.engine.look_bytes_per_pixel // 2),
-        )
+        return affordable(self.limits, self.engine, self.memory)
 
     def _restore_any_tensor(self, image: Tensor) -> Tensor:
         if image.ndim not in (3, 4) or image.shape[-3] != 3 or not image.is_floating_point() or not image.numel():
@@ -285,7 +297,3 @@ def _luma(image: Float[Tensor, "3 h w"]) -> Float[Tensor, "h w"]:
 def _tell(progress: Tell | None, share: float) -> None:
     if progress is not None:
         progress(share)
-
-
-def _free_of_gpu(device: torch.device) -> int | None:
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None

@@ -101,7 +101,15 @@ def load_restorer(orders: Orders) -> Restorer:
     if memory is None and free is not None and not torch.cuda.is_available():
         memory = resident_memory() + free // (2 * orders.together)
     return Restorer.from_pretrained(
-        job.weights, job.device, job.engine, job.precision, job.tile, memory=memory, compiled=job.compiled
+        job.weights,
+        job.device,
+        job.engine,
+        job.precision,
+        job.tile,
+        memory=memory,
+        compiled=job.compiled,
+        strength=job.strength,
+        cautious=job.cautious,
     )
 
 

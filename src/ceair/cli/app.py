@@ -13,6 +13,7 @@ from ceair.cli.cost import cost
 from ceair.cli.degrade import degrade
 from ceair.cli.doctor import doctor
 from ceair.cli.evaluate import evaluate
+from ceair.cli.explain import explain
 from ceair.cli.export import export
 from ceair.cli.models import models
 from ceair.cli.restore import restore
@@ -33,7 +34,7 @@ def _ceair() -> None:
     """All-in-one image restoration: noise, rain, haze, snow, low light and blur, one network, no labels, no prompts."""
 
 
-for command in (restore, batch, degrade, train, doctor, evaluate, compare, cost, export, models):
+for command in (restore, batch, degrade, train, doctor, evaluate, compare, cost, explain, export, models):
     app.command()(command)
 
 

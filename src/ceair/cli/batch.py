@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ceair.cli.engine import (
+    CautiousOption,
     CompileOption,
     EngineName,
     EngineOption,
     Precision,
     PrecisionOption,
+    StrengthOption,
     TileOption,
     parse_memory,
 )
@@ -41,6 +43,8 @@ def batch(
         typer.Option(help="What one worker stays below, such as 1GB.  [default: a share of half of what is free]"),
     ] = None,
     tile: TileOption = None,
+    strength: StrengthOption = 1.0,
+    cautious: CautiousOption = False,
     recursive: Annotated[bool, typer.Option("--recursive", help="Also images in folders of folders.")] = False,
     column: Annotated[str | None, typer.Option(help="Of Parquet: image bytes.  [default: image or bytes]")] = None,
     key: Annotated[str | None, typer.Option(help="Of Parquet: names.  [default: path, name or id]")] = None,
@@ -79,6 +83,8 @@ def batch(
         precision=precision.value,
         compiled=compiled,
         tile=tile,
+        strength=strength,
+        cautious=cautious,
         memory=parse_memory(memory) if memory else None,
         recursive=recursive,
         column=column,

@@ -45,6 +45,13 @@ TileOption = Annotated[
     int | None, typer.Option("--tile", min=144, help="Cut larger images into tiles of this side.  [default: by memory]")
 ]
 
+StrengthOption = Annotated[
+    float, typer.Option("--strength", min=0, max=1, help="How much of the change to apply: 0 none of it, 1 all.")
+]
+CautiousOption = Annotated[
+    bool, typer.Option("--cautious", help="Change little or nothing where an image seems to be undamaged.")
+]
+
 _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
@@ -56,13 +63,23 @@ def make_restorer(
     compiled: bool,
     memory: str | None,
     tile: int | None,
+    strength: float = 1.0,
+    cautious: bool = False,
 ) -> Restorer:
     """The restorer that these options ask for."""
     from ceair.restore import Restorer
 
     limit = parse_memory(memory) if memory else None
     return Restorer.from_pretrained(
-        weights, device, engine.value, precision.value, tile=tile, memory=limit, compiled=compiled
+        weights,
+        device,
+        engine.value,
+        precision.value,
+        tile=tile,
+        memory=limit,
+        compiled=compiled,
+        strength=strength,
+        cautious=cautious,
     )
 
 

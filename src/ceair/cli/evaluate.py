@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ceair.cli.engine import CautiousOption, StrengthOption
 from ceair.cli.table import Format
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ def evaluate(
     noise: Noise = None,
     weights: Weights = None,
     device: Device = None,
+    strength: StrengthOption = 1.0,
+    cautious: CautiousOption = False,
     method: How = Restorers.weights,
     images: Images = None,
     crop: Crop = None,
@@ -94,10 +97,11 @@ def evaluate(
     16 (CDD-11: not at all), the mean over the images. Sets that are not there are shown as absent and never averaged
     over. In JSON, null stands for an infinite PSNR (equal images) and for an SSIM of images smaller than its window.
     """
-    if method is Restorers.identity and (weights or device):
-        raise typer.BadParameter("--method identity uses no network: leave out --weights and --device")
-    if images and (weights or device or method is Restorers.identity):
-        raise typer.BadParameter("--images uses no method: leave out --weights, --device and --method")
+    network = weights or device or cautious or strength < 1
+    if method is Restorers.identity and network:
+        raise typer.BadParameter("--method identity uses no network: leave out --weights, --device and the like")
+    if images and (network or method is Restorers.identity):
+        raise typer.BadParameter("--images uses no method: leave out --weights, --device, --method and the like")
     settings = {
         "benchmark": benchmark, "data": _text(data), "target": _text(target), "input": _text(input_folder),
         "noise": noise, "method": "images" if images else method.value, "images": _text(images),
@@ -111,7 +115,7 @@ def evaluate(
     if images:
         task, answer, about, used = _saved(task, images)
     else:
-        answer, about, used = _network(method, weights or "ceair-t", device or "auto")
+        answer, about, used = _network(method, weights or "ceair-t", device or "auto", strength, cautious)
     perceptual = _perceptual(lpips_weights)
     scored = _score_all(task.conditions, answer, legacy_noise, save, perceptual)
     name = weights or (images.name if images else {"identity": "input"}.get(method.value, "ceair-t"))
@@ -197,7 +201,9 @@ def _saved(task: _Task, folder: Path) -> "tuple[_Task, Method, dict[str, Any], s
     return _Task(task.benchmark, conditions), images, {}, "cpu"
 
 
-def _network(method: Restorers, weights: str, device: str) -> "tuple[Method, dict[str, Any], str]":
+def _network(
+    method: Restorers, weights: str, device: str, strength: float, cautious: bool
+) -> "tuple[Method, dict[str, Any], str]":
     """What restores, what the document says of it, and the device that it runs on."""
     from ceair.benchmark import network
     from ceair.evaluate import identity
@@ -210,8 +216,9 @@ def _network(method: Restorers, weights: str, device: str) -> "tuple[Method, dic
     from ceair.restore import Restorer
 
     keep_large_blocks()
-    restorer = Restorer.from_pretrained(weights, device=device, engine="torch", precision="fp32")
-    about = {"weights": weights, "device": device, "weights_sha256": sha256(find_weights(weights))}
+    restorer = Restorer.from_pretrained(weights, device, "torch", "fp32", strength=strength, cautious=cautious)
+    about = {"weights": weights, "device": device, "strength": strength, "cautious": cautious}
+    about["weights_sha256"] = sha256(find_weights(weights))
     return network(restorer.restore_tensor), about, str(restorer.device)
 
 

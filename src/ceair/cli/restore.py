@@ -9,12 +9,14 @@ from typing import Annotated
 import typer
 
 from ceair.cli.engine import (
+    CautiousOption,
     CompileOption,
     EngineName,
     EngineOption,
     MemoryOption,
     Precision,
     PrecisionOption,
+    StrengthOption,
     TileOption,
     make_restorer,
 )
@@ -36,6 +38,9 @@ def restore(
     compiled: CompileOption = False,
     memory: MemoryOption = None,
     tile: TileOption = None,
+    strength: StrengthOption = 1.0,
+    cautious: CautiousOption = False,
+    maps: Annotated[bool, typer.Option("--maps", help="Write affinity maps, too: NAME.maps.png beside NAME.")] = False,
     suffix: Annotated[str, typer.Option(help="Put behind the name of each file in an output folder.")] = "",
     quality: Annotated[
         int | None, typer.Option(min=1, max=100, help="Of JPEG and WebP files.  [default: that of the source]")
@@ -58,10 +63,10 @@ def restore(
         raise typer.BadParameter("--interval belongs to --watch")
     if report is not None and report.suffix.lower() != ".json":
         raise typer.BadParameter(f"--report {report} would hold JSON; let its name end in .json")
-    make = partial(make_restorer, weights, device, engine, precision, compiled, memory, tile)
+    make = partial(make_restorer, weights, device, engine, precision, compiled, memory, tile, strength, cautious)
     with Signals() as signals:
         ledger = Ledger(keep=json or report is not None)
-        work = Work(make, overwrite, quality, ledger, signals)
+        work = Work(make, overwrite, quality, ledger, signals, maps)
         if watch:
             into_folder = True
             work.watch(plan_watch(inputs, output, suffix, recursive), interval or 1.0, report)

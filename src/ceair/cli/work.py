@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from ceair.files import remove_leftovers
 from ceair.outcome import Outcome
 
 if TYPE_CHECKING:
+    from ceair.image import Picture
     from ceair.restore import Restorer
 
 
@@ -24,6 +26,7 @@ class Work:
     Args:
         make: gives the restorer; called once, and only if there is an image to restore.
         overwrite, quality: as of `ceair.jobs.restore_all`.
+        maps: write the affinity maps of each image beside its result.
     """
 
     def __init__(
@@ -33,8 +36,9 @@ class Work:
         quality: int | None,
         ledger: Ledger,
         signals: Signals,
+        maps: bool = False,
     ) -> None:
-        self._make, self._overwrite, self._quality = make, overwrite, quality
+        self._make, self._overwrite, self._quality, self._maps = make, overwrite, quality, maps
         self._ledger, self._signals = ledger, signals
         self._restorer: Restorer | None = None
         self._swept: set[Path] = set()
@@ -50,7 +54,13 @@ class Work:
         with self._ledger.bar(len(jobs)) as progress:
             came = self._signals.came
             for outcome in restore_all(
-                jobs, self._restorer_once, self._overwrite, self._quality, progress=progress, stopped=came
+                jobs,
+                self._restorer_once,
+                self._overwrite,
+                self._quality,
+                progress=progress,
+                stopped=came,
+                beside=partial(write_maps, self._overwrite) if self._maps else None,
             ):
                 self._ledger.add(outcome)
 
@@ -85,6 +95,22 @@ class Work:
             self._restorer = self._make()
             self._signals.waits = True
         return self._restorer
+
+
+def maps_of(target: Path) -> Path:
+    """Where the maps of a restored image go: `photo.jpg` has `photo.jpg.maps.png` beside it."""
+    return target.with_name(f"{target.name}.maps.png")
+
+
+def write_maps(overwrite: bool, restorer: Restorer, degraded: Picture, target: Path) -> None:
+    """Write all affinity maps of a picture as one picture beside its result; older ones are kept or replaced."""
+    if maps_of(target).exists() and not overwrite:
+        return
+    from ceair.explain import explain
+    from ceair.explain.sheet import sheet
+    from ceair.image import Picture, write_picture
+
+    write_picture(maps_of(target), Picture(sheet(explain(restorer, degraded, side=256))))
 
 
 def _clash(job: Job, other: Path) -> Outcome:

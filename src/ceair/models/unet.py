@@ -16,6 +16,9 @@ BlockFactory = Callable[[int], nn.Module]
 ConditioningFactory = Callable[[int, int], nn.Module]
 """Makes the part that conditions a decoder level: (channels, level), level 0 being the finest; it keeps `b c h w`."""
 
+Watch = Callable[[nn.Module, Tensor], None]
+"""Is told each part of the encoder, bottleneck and decoder stages and the features that it gets, in order."""
+
 
 class Stage(nn.Sequential):
     """Blocks at one resolution, behind the part that conditions them."""
@@ -79,9 +82,17 @@ class UNet(nn.Module):
         """As `forward`, for images whose sides are multiples of `size_multiple`."""
         return padded + self.change(padded, context)
 
-    def change(self, padded: Float[Tensor, "b c h w"], context: Context | None = None) -> Float[Tensor, "b 3 h w"]:
-        """What is added to images of such sides to restore them; c is as many as the stem takes, 3 unless replaced."""
+    def change(
+        self, padded: Float[Tensor, "b c h w"], context: Context | None = None, watch: Watch | None = None
+    ) -> Float[Tensor, "b 3 h w"]:
+        """What is added to images of such sides to restore them; c is as many as the stem takes, 3 unless replaced.
+
+        Args:
+            watch: is told what each part gets, for explanations; it must not change it.
+        """
         apply = _by_itself if context is None else _informed(context)
+        if watch is not None:
+            apply = _watched(apply, watch)
         features = self._body(padded, apply)
         for part in self.decoder[0].children():
             features = apply(part, features)
@@ -138,6 +149,14 @@ def _informed(context: Context) -> _Apply:
         return part(features, next(summaries)) if isinstance(part, SeesWholeImage) else part(features)
 
     return apply
+
+
+def _watched(apply: _Apply, watch: Watch) -> _Apply:
+    def tell_and_apply(part: nn.Module, features: Tensor) -> Tensor:
+        watch(part, features)
+        return apply(part, features)
+
+    return tell_and_apply
 
 
 def _gathering(context: Context) -> _Apply:

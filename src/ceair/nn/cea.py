@@ -131,10 +131,12 @@ class CEA(nn.Module):
         """The bases and directions of one image of which these are crops: the probes look at all of them at once."""
         return self.adapter(self._look(self.norm(crops.permute(0, 2, 3, 1))).flatten(0, 1)[None])
 
-    def affinities(self, features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b r h w"]:
-        """The signed weight that each pixel gives to each of the image's directions."""
+    def affinities(
+        self, features: Float[Tensor, "b c h w"], components: Components | None = None
+    ) -> Float[Tensor, "b r h w"]:
+        """The signed weight that each pixel gives to each of the directions; `components` as in `forward`."""
         normed = self.norm(features.permute(0, 2, 3, 1))
-        bases = self.adapter(self._look(normed)).bases
+        bases = (components or self.adapter(self._look(normed))).bases
         queries = self.to_query(normed).flatten(1, 2)
         scores = queries @ bases.transpose(1, 2) / math.sqrt(bases.shape[-1])
         return scores.unflatten(1, normed.shape[1:3]).permute(0, 3, 1, 2)
