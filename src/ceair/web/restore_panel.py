@@ -1,0 +1,191 @@
+"""The panel that restores: drop, compare, adjust, download."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from ceair.errors import CeairError
+from ceair.web import html
+from ceair.web.actions import Actions
+from ceair.web.allowance import Allowance, readable_bytes, readable_pixels
+from ceair.web.examples import EXAMPLES
+from ceair.web.photo import Photo
+from ceair.web.sessions import JobEnded, Roll
+
+NETWORK: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": 1, "api_visibility": "private"}
+"""Of events that run the network: one at a time, as each takes the whole machine."""
+
+LIGHT: dict[str, Any] = {
+    "concurrency_id": "light",
+    "concurrency_limit": 2,
+    "show_progress": "minimal",
+    "api_visibility": "private",
+}
+"""Of events that compute something else."""
+
+HANDY: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
+"""Of events that are done at once."""
+
+
+class RestorePanel(NamedTuple):
+    """Its parts."""
+
+    drop: gr.File
+    examples: gr.Gallery
+    message: gr.HTML
+    stop: gr.Button
+    slider: gr.ImageSlider
+    picker: gr.Dropdown
+    tools: gr.Column
+    strength: gr.Slider
+    download: gr.DownloadButton
+    bundle: gr.DownloadButton
+    overview: gr.HTML
+    numbers: gr.HTML
+
+
+def lay_out_restore(first: tuple[Path, Path], allowance: Allowance) -> RestorePanel:
+    """The parts in two columns, of which phones make one."""
+    most = f"JPEG, PNG, WebP, TIFF, BMP; up to {readable_bytes(allowance.upload)} and {readable_pixels(allowance.pixels)} each"
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=280):
+            drop = gr.File(label="Photos", file_count="multiple", elem_id="drop", elem_classes="drop", height=150)
+            gr.HTML(f'<p class="hint">{most}. Or paste one.</p>', padding=False)
+            message = gr.HTML(elem_id="message", padding=False)
+            stop = gr.Button("Stop", variant="stop", size="sm", visible=False, elem_id="stop")
+            examples = gr.Gallery(
+                [(str(example.small), example.title) for example in EXAMPLES],
+                label="Or try one of these",
+                columns=3,
+                object_fit="cover",
+                allow_preview=False,
+                interactive=False,
+                buttons=[],
+                elem_id="examples",
+            )
+        with gr.Column(scale=3, min_width=320):
+            picker = gr.Dropdown(label="Photo", visible=False, elem_id="picker", filterable=False)
+            slider = gr.ImageSlider(
+                (str(first[0]), str(first[1])),
+                label="Before and after (an example)",
+                buttons=["fullscreen"],
+                interactive=False,
+                max_height=560,
+                elem_id="compare",
+            )
+            with gr.Column(visible=False, elem_id="tools") as tools:
+                with gr.Row(equal_height=True):
+                    strength = gr.Slider(
+                        0, 100, 100, step=5, label="Strength in percent: how much of the change is applied", elem_id="strength"
+                    )
+                    with gr.Column(min_width=200):
+                        download = gr.DownloadButton("Download", variant="primary", elem_id="download")
+                        bundle = gr.DownloadButton("Download all", visible=False, elem_id="bundle")
+                overview = gr.HTML(visible=False, padding=False, elem_id="overview")
+                with gr.Accordion("What was changed, in numbers"):
+                    numbers = gr.HTML(padding=False, elem_id="numbers")
+    return RestorePanel(
+        drop, examples, message, stop, slider, picker, tools, strength, download, bundle, overview, numbers
+    )
+
+
+def wire_restore(panel: RestorePanel, actions: Actions) -> Callable[[gr.events.Dependency], None]:
+    """Let the parts do something; gives what restores the session's photos after another event."""
+    shown = [
+        panel.message,
+        panel.stop,
+        panel.slider,
+        panel.picker,
+        panel.tools,
+        panel.download,
+        panel.bundle,
+        panel.overview,
+        panel.numbers,
+    ]
+
+    def take(files: list[str] | None, request: gr.Request) -> Any:
+        session = actions.sessions.get(request.session_hash)
+        session.refused = actions.take(session, [Path(file) for file in files or ()])
+        return None, html.errors(session.refused)
+
+    def take_example(event: gr.SelectData, request: gr.Request) -> Any:
+        session = actions.sessions.get(request.session_hash)
+        session.refused = []
+        actions.take_example(session, event.index)
+        return ""
+
+    def restore(strength: float, request: gr.Request, progress: gr.Progress = gr.Progress()) -> Iterator[list[Any]]:  # noqa: B008
+        session = actions.sessions.get(request.session_hash)
+        if not session.roll.is_new():
+            yield [gr.skip() for _ in shown]
+            return
+        try:
+            for roll in actions.restore(session, strength / 100, progress):
+                yield _view(roll, None, session.refused)
+        except JobEnded:
+            return
+        bundle = actions.bundle(session)
+        yield _view(session.roll, None, session.refused, bundle)
+
+    def change_strength(strength: float, index: int | None, request: gr.Request) -> list[Any]:
+        session = actions.sessions.get(request.session_hash)
+        try:
+            roll = actions.change_strength(session, strength / 100)
+        except CeairError as error:
+            return [html.errors([str(error)]), *(gr.skip() for _ in shown[1:])]
+        return _view(roll, index, session.refused, actions.bundle(session))
+
+    def show(index: int | None, request: gr.Request) -> list[Any]:
+        session = actions.sessions.get(request.session_hash)
+        return _view(session.roll, index, session.refused, gr.skip())
+
+    def stop(request: gr.Request) -> Any:
+        actions.sessions.get(request.session_hash).roll.stopped.set()
+        return gr.update(visible=False)
+
+    def start(event: Any) -> None:
+        event.then(restore, panel.strength, shown, show_progress_on=panel.slider, **NETWORK)
+
+    start(panel.drop.upload(take, panel.drop, [panel.drop, panel.message], **HANDY))
+    start(panel.examples.select(take_example, None, panel.message, **HANDY))
+    panel.strength.input(
+        change_strength,
+        [panel.strength, panel.picker],
+        shown,
+        trigger_mode="always_last",
+        **LIGHT,
+    )
+    panel.picker.input(show, panel.picker, shown, **HANDY)
+    panel.stop.click(stop, None, panel.stop, **HANDY)
+    return start
+
+
+def _view(roll: Roll, index: int | None, refused: list[str], bundle: Path | None = None) -> list[Any]:
+    """What the parts show of photos, of which some may be done."""
+    done = [photo for photo in roll.photos if photo.result is not None]
+    working = any(photo.result is None and photo.error is None for photo in roll.photos)
+    failed = [photo.error for photo in roll.photos if photo.error is not None]
+    message = html.errors([*refused, *failed], "" if working or not done else _done(done))
+    several = len(roll.photos) > 1
+    photo = done[min(index or 0, len(done) - 1)] if done else None
+    if photo is None:
+        return [message, gr.update(visible=working), *(gr.skip() for _ in range(7))]
+    return [
+        message,
+        gr.update(visible=working),
+        gr.update(value=(str(photo.before), str(photo.after)), label=f"Before and after: {photo.name}"),
+        gr.update(choices=[(one.name, place) for place, one in enumerate(done)], value=done.index(photo), visible=len(done) > 1),
+        gr.update(visible=True),
+        gr.update(value=str(photo.result), label=f"Download {photo.result.name}"),
+        gr.update(value=bundle and str(bundle), visible=bundle is not None),
+        gr.update(value=html.overview(roll.photos) if several else "", visible=several),
+        html.figures(photo),
+    ]
+
+
+def _done(done: list[Photo]) -> str:
+    seconds = sum(photo.seconds or 0 for photo in done)
+    what = done[0].name if len(done) == 1 else f"{len(done)} photos"
+    return f"{what} restored in {seconds:.1f} s. Drag the handle in the picture to compare."

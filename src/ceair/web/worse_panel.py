@@ -1,0 +1,144 @@
+"""The panel that makes a clean photo worse, so that restoring can be tried."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from ceair.degradations import DEGRADATIONS
+from ceair.errors import CeairError
+from ceair.web import html
+from ceair.web.actions import Actions
+from ceair.web.examples import PHOTOS
+from ceair.web.restore_panel import HANDY, LIGHT
+from ceair.web.worse import command
+
+_TITLES = {
+    "low_light": "Low light",
+    "rain": "Rain",
+    "snow": "Snow",
+    "haze": "Haze",
+    "defocus": "Out of focus",
+    "motion_blur": "Camera shake",
+    "noise": "Noise",
+    "jpeg": "JPEG compression",
+}
+_SPREADS = [("everywhere", "even"), ("on the left", "left"), ("on the right", "right"), ("in patches", "smooth")]
+_MOODS = {
+    "Rainy evening": {"low_light": 0.35, "rain": 0.5},
+    "Blizzard": {"snow": 0.9, "haze": 0.3},
+    "Foggy morning": {"haze": 0.6, "noise": 0.1},
+    "Old phone": {"low_light": 0.2, "noise": 0.35, "jpeg": 0.4},
+}
+_CLEAN = sorted(PHOTOS.glob("*.jpg"))
+
+
+class WorsePanel(NamedTuple):
+    """Its parts."""
+
+    drop: gr.File
+    photos: gr.Gallery
+    moods: list[gr.Button]
+    severities: list[gr.Slider]
+    spread: gr.Radio
+    seed: gr.Number
+    again: gr.Button
+    message: gr.HTML
+    slider: gr.ImageSlider
+    restore: gr.Button
+    download: gr.DownloadButton
+    command: gr.HTML
+
+
+def lay_out_worse() -> WorsePanel:
+    """The parts in two columns, of which phones make one."""
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=280):
+            drop = gr.File(label="A clean photo", elem_id="clean", elem_classes="drop", height=150)
+            photos = gr.Gallery(
+                [(str(path), path.stem) for path in _CLEAN],
+                label="Or one of these",
+                columns=4,
+                object_fit="cover",
+                allow_preview=False,
+                interactive=False,
+                buttons=[],
+                elem_id="photos",
+            )
+            with gr.Row(elem_classes="moods"):
+                moods = [gr.Button(mood, size="sm", min_width=110) for mood in _MOODS]
+            severities = [
+                gr.Slider(0, 1, 0, step=0.05, label=_TITLES[name], elem_id=f"severity-{name}") for name in DEGRADATIONS
+            ]
+            spread = gr.Radio(_SPREADS, value="even", label="Where", elem_id="spread")
+            with gr.Row(equal_height=True):
+                seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=100, elem_id="seed")
+                again = gr.Button("Another version", min_width=140)
+        with gr.Column(scale=3, min_width=320):
+            message = gr.HTML(html.note("Drop a clean photo or choose one, then move the sliders."), elem_id="worse-message", padding=False)
+            slider = gr.ImageSlider(
+                None, label="Clean and worse", buttons=["fullscreen"], interactive=False, max_height=560, elem_id="worse"
+            )
+            with gr.Row():
+                restore = gr.Button("Restore it", variant="primary", interactive=False, elem_id="restore-worse")
+                download = gr.DownloadButton("Download it", interactive=False, elem_id="download-worse")
+            shown = gr.HTML(padding=False, elem_id="command")
+    return WorsePanel(drop, photos, moods, severities, spread, seed, again, message, slider, restore, download, shown)
+
+
+def wire_worse(panel: WorsePanel, actions: Actions, tabs: gr.Tabs, start: Callable[[Any], None]) -> None:
+    """Let the parts do something; `start` restores the session's photos after an event."""
+    settings = [*panel.severities, panel.spread, panel.seed]
+    shown = [panel.message, panel.slider, panel.restore, panel.download, panel.command]
+
+    def view(request: gr.Request, *values: Any) -> list[Any]:
+        severities = dict(zip(DEGRADATIONS, values, strict=False))
+        spread, seed = values[-2], int(values[-1] or 0)
+        try:
+            worse, clean, degraded = actions.make_worse(
+                actions.sessions.get(request.session_hash), severities, spread, seed
+            )
+        except CeairError as error:
+            return [html.errors([str(error)]), *(gr.skip() for _ in shown[1:])]
+        any_chosen = any(severities.values())
+        text = f"{worse.name}, shrunk to {worse.clean.shape[1]} x {worse.clean.shape[0]} pixels" if worse.shrunk else worse.name
+        return [
+            html.note(text if any_chosen else f"{text}. Move a slider to make it worse."),
+            gr.update(value=(str(clean), str(degraded))),
+            gr.update(interactive=any_chosen),
+            gr.update(value=str(worse.degraded), interactive=any_chosen),
+            html.code(command(worse.name, severities, spread, seed)) if any_chosen else "",
+        ]
+
+    def take(file: str | None, request: gr.Request, *values: Any) -> list[Any]:
+        session = actions.sessions.get(request.session_hash)
+        try:
+            actions.take_clean(session, Path(file or ""))
+        except CeairError as error:
+            return [None, html.errors([str(error)]), *(gr.skip() for _ in shown[1:])]
+        return [None, *view(request, *values)]
+
+    def take_example(event: gr.SelectData, request: gr.Request, *values: Any) -> list[Any]:
+        actions.take_clean_example(actions.sessions.get(request.session_hash), _CLEAN[event.index].stem)
+        return view(request, *values)
+
+    def restore(request: gr.Request) -> Any:
+        session = actions.sessions.get(request.session_hash)
+        try:
+            actions.take_worse(session)
+        except CeairError as error:
+            return gr.skip(), html.errors([str(error)])
+        return gr.Tabs(selected="restore"), gr.skip()
+
+    panel.drop.upload(take, [panel.drop, *settings], [panel.drop, *shown], **LIGHT)
+    panel.photos.select(take_example, settings, shown, **LIGHT)
+    for setting in settings:
+        setting.input(view, settings, shown, trigger_mode="always_last", **LIGHT)
+    panel.again.click(lambda seed: int(seed or 0) + 1, panel.seed, panel.seed, **HANDY).then(
+        view, settings, shown, **LIGHT
+    )
+    for button, severities in zip(panel.moods, _MOODS.values(), strict=True):
+        values = [severities.get(name, 0) for name in DEGRADATIONS]
+        button.click(lambda chosen=values: chosen, None, panel.severities, **HANDY).then(view, settings, shown, **LIGHT)
+    start(panel.restore.click(restore, None, [tabs, panel.message], **HANDY))
