@@ -48,12 +48,12 @@ class Example:
 
 
 EXAMPLES = (
-    Example("Night and snow", "astronaut", {"low_light": Part(0.4), "snow": Part(0.8)}, 4),
+    Example("Haze and rain", "rocket", {"rain": Part(0.35), "haze": Part(0.35)}, 2),
     Example("Rain", "chelsea", {"rain": Part(0.5)}, 3),
     Example("Low light", "coffee", {"low_light": Part(0.6)}, 1),
-    Example("Haze and rain", "rocket", {"rain": Part(0.35), "haze": Part(0.35)}, 2),
     Example("Noise", "astronaut", {"noise": Part(0.6)}),
     Example("Noise on one side", "chelsea", {"noise": Part(0.9, "right")}, 5),
+    Example("Night and snow", "astronaut", {"low_light": Part(0.4), "snow": Part(0.8)}, 4),
 )
 
 

@@ -15,7 +15,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _READ = re.compile(
-    r"/(config/?|theme\.css|favicon\.ico|robots\.txt|(assets|static|svelte)/[^:]*"
+    r"/(config/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|pwa_icon(/\d+)?|(assets|static|svelte)/[^:]*"
     r"|gradio_api/(info|app_id|startup-events|upload_progress|queue/data|heartbeat/\w+|file=.+))?"
 )
 _WRITE = re.compile(r"/gradio_api/(upload|queue/join|cancel|reset)/?")

@@ -7,6 +7,12 @@ from ceair.web.figures import VISIBLE, Figures
 from ceair.web.photo import Photo
 
 
+def title(name: str, left: str, right: str) -> str:
+    """What is compared: the name, and what lies on which side of the divider."""
+    sides = f"<span>{escape(left)}</span><span>{escape(right)}</span>"
+    return f'<div class="title"><h2>{escape(name)}</h2><p class="sides">{sides}</p></div>'
+
+
 def note(text: str) -> str:
     """What just happened, or what to do, in one line."""
     return f'<p class="note" role="status">{escape(text)}</p>' if text else ""

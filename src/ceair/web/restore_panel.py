@@ -29,6 +29,9 @@ HANDY: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "
 """Of events that are done at once."""
 
 
+_TALLEST = 560  # pixels of a comparison
+
+
 class RestorePanel(NamedTuple):
     """Its parts."""
 
@@ -36,6 +39,7 @@ class RestorePanel(NamedTuple):
     examples: gr.Gallery
     message: gr.HTML
     stop: gr.Button
+    title: gr.HTML
     slider: gr.ImageSlider
     picker: gr.Dropdown
     tools: gr.Column
@@ -55,39 +59,56 @@ def lay_out_restore(first: tuple[Path, Path], allowance: Allowance) -> RestorePa
             gr.HTML(f'<p class="hint">{most}. Or paste one.</p>', padding=False)
             message = gr.HTML(elem_id="message", padding=False)
             stop = gr.Button("Stop", variant="stop", size="sm", visible=False, elem_id="stop")
-            examples = gr.Gallery(
-                [(str(example.small), example.title) for example in EXAMPLES],
-                label="Or try one of these",
-                columns=3,
-                object_fit="cover",
-                allow_preview=False,
-                interactive=False,
-                buttons=[],
-                elem_id="examples",
-            )
+            gr.HTML('<h2 class="small">Or try one of these</h2>', padding=False)
+            examples = choices([(str(example.small), example.title) for example in EXAMPLES], "examples")
         with gr.Column(scale=3, min_width=320):
             picker = gr.Dropdown(label="Photo", visible=False, elem_id="picker", filterable=False)
-            slider = gr.ImageSlider(
-                (str(first[0]), str(first[1])),
-                label="Before and after (an example)",
-                buttons=["fullscreen"],
-                interactive=False,
-                max_height=560,
-                elem_id="compare",
-            )
+            title = gr.HTML(html.title("An example", "before", "after"), padding=False, elem_id="title")
+            slider = comparison((str(first[0]), str(first[1])), "compare")
             with gr.Column(visible=False, elem_id="tools") as tools:
                 with gr.Row(equal_height=True):
                     strength = gr.Slider(
                         0, 100, 100, step=5, label="Strength in percent: how much of the change is applied", elem_id="strength"
                     )
                     with gr.Column(min_width=200):
-                        download = gr.DownloadButton("Download", variant="primary", elem_id="download")
-                        bundle = gr.DownloadButton("Download all", visible=False, elem_id="bundle")
+                        download = gr.DownloadButton("Download", variant="primary", size="md", elem_id="download")
+                        bundle = gr.DownloadButton("Download all", size="md", visible=False, elem_id="bundle")
                 overview = gr.HTML(visible=False, padding=False, elem_id="overview")
                 with gr.Accordion("What was changed, in numbers"):
                     numbers = gr.HTML(padding=False, elem_id="numbers")
     return RestorePanel(
-        drop, examples, message, stop, slider, picker, tools, strength, download, bundle, overview, numbers
+        drop, examples, message, stop, title, slider, picker, tools, strength, download, bundle, overview, numbers
+    )
+
+
+def comparison(value: tuple[str, str] | None, name: str) -> gr.ImageSlider:
+    """Two pictures with a divider between them, by which both are compared."""
+    return gr.ImageSlider(
+        value,
+        show_label=False,
+        label="Comparison",
+        buttons=["fullscreen"],
+        interactive=False,
+        max_height=_TALLEST,
+        elem_id=name,
+        elem_classes="comparison",
+    )
+
+
+def choices(pictures: list[tuple[str, str]], name: str) -> gr.Gallery:
+    """Small pictures with titles, one of which can be chosen."""
+    return gr.Gallery(
+        pictures,
+        show_label=False,
+        label="Examples",
+        columns=3,
+        height="auto",
+        object_fit="cover",
+        allow_preview=False,
+        interactive=False,
+        buttons=[],
+        elem_id=name,
+        elem_classes="choices",
     )
 
 
@@ -96,6 +117,7 @@ def wire_restore(panel: RestorePanel, actions: Actions) -> Callable[[gr.events.D
     shown = [
         panel.message,
         panel.stop,
+        panel.title,
         panel.slider,
         panel.picker,
         panel.tools,
@@ -171,11 +193,12 @@ def _view(roll: Roll, index: int | None, refused: list[str], bundle: Path | None
     several = len(roll.photos) > 1
     photo = done[min(index or 0, len(done) - 1)] if done else None
     if photo is None:
-        return [message, gr.update(visible=working), *(gr.skip() for _ in range(7))]
+        return [message, gr.update(visible=working), *(gr.skip() for _ in range(8))]
     return [
         message,
         gr.update(visible=working),
-        gr.update(value=(str(photo.before), str(photo.after)), label=f"Before and after: {photo.name}"),
+        html.title(photo.name, "before", "after"),
+        (str(photo.before), str(photo.after)),
         gr.update(choices=[(one.name, place) for place, one in enumerate(done)], value=done.index(photo), visible=len(done) > 1),
         gr.update(visible=True),
         gr.update(value=str(photo.result), label=f"Download {photo.result.name}"),

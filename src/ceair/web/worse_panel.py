@@ -11,7 +11,7 @@ from ceair.errors import CeairError
 from ceair.web import html
 from ceair.web.actions import Actions
 from ceair.web.examples import PHOTOS
-from ceair.web.restore_panel import HANDY, LIGHT
+from ceair.web.restore_panel import HANDY, LIGHT, choices, comparison
 from ceair.web.worse import command
 
 _TITLES = {
@@ -56,16 +56,8 @@ def lay_out_worse() -> WorsePanel:
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=280):
             drop = gr.File(label="A clean photo", elem_id="clean", elem_classes="drop", height=150)
-            photos = gr.Gallery(
-                [(str(path), path.stem) for path in _CLEAN],
-                label="Or one of these",
-                columns=4,
-                object_fit="cover",
-                allow_preview=False,
-                interactive=False,
-                buttons=[],
-                elem_id="photos",
-            )
+            gr.HTML('<h2 class="small">Or take one of these</h2>', padding=False)
+            photos = choices([(str(path), path.stem) for path in _CLEAN], "photos")
             with gr.Row(elem_classes="moods"):
                 moods = [gr.Button(mood, size="sm", min_width=110) for mood in _MOODS]
             severities = [
@@ -77,9 +69,7 @@ def lay_out_worse() -> WorsePanel:
                 again = gr.Button("Another version", min_width=140)
         with gr.Column(scale=3, min_width=320):
             message = gr.HTML(html.note("Drop a clean photo or choose one, then move the sliders."), elem_id="worse-message", padding=False)
-            slider = gr.ImageSlider(
-                None, label="Clean and worse", buttons=["fullscreen"], interactive=False, max_height=560, elem_id="worse"
-            )
+            slider = comparison(None, "worse")
             with gr.Row():
                 restore = gr.Button("Restore it", variant="primary", interactive=False, elem_id="restore-worse")
                 download = gr.DownloadButton("Download it", interactive=False, elem_id="download-worse")
