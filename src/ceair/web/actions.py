@@ -10,8 +10,9 @@ from ceair.data.degraded import Spread
 from ceair.errors import CeairError
 from ceair.image import Picture, decode_picture, write_picture
 from ceair.restore import Restorer
-from ceair.web.allowance import Allowance
+from ceair.web.allowance import Allowance, readable_pixels
 from ceair.web.examples import EXAMPLES, PHOTOS, make
+from ceair.web.maps import MOST_PIXELS, Maps, read_maps
 from ceair.web.photo import Photo, check, develop, restore, write_preview
 from ceair.web.sessions import JobEnded, Roll, Session, Sessions
 from ceair.web.worse import Worse
@@ -102,6 +103,28 @@ class Actions:
                 if photo.strength != strength:
                     develop(photo, strength)
         return roll
+
+    def read_maps(self, session: Session, index: int | None) -> Maps:
+        """The maps of one of the restored photos; read when they are first wanted.
+
+        Raises:
+            NothingThereError: it is not there any more.
+            CeairError: it is too large for that, or there is too little memory.
+        """
+        roll = session.roll
+        done = [photo for photo in roll.photos if photo.result is not None]
+        if not done:
+            raise NothingThereError
+        photo = done[min(index or 0, len(done) - 1)]
+        with roll.working:
+            if roll.ended.is_set():
+                raise NothingThereError
+            if photo.maps is None:
+                most = readable_pixels(MOST_PIXELS)
+                if photo.pixels > MOST_PIXELS:
+                    raise CeairError(f"maps of photos beyond {most} are not drawn here; `ceair explain` draws them")
+                photo.maps = read_maps(photo, self.restorer)
+        return photo.maps
 
     def bundle(self, session: Session) -> Path | None:
         """All results of a session in one ZIP file, if there are several; it takes the place of the last one."""

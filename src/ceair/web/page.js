@@ -66,6 +66,10 @@
     });
   }
 
+  document.addEventListener("ceair-start", () => {
+    if (innerWidth < 700) document.querySelector("#title").scrollIntoView({ behavior: "smooth" }); // there it is below
+  });
+
   function improve() {
     for (const handle of document.querySelectorAll(".comparison .outer")) {
       if (!handle.hasAttribute("role") || handle.getAttribute("role") === "none") makeMovable(handle);

@@ -1,10 +1,12 @@
 """One photo of a visitor: is it admitted, restored, blended, written, shown."""
 
+import math
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
@@ -41,6 +43,7 @@ class Photo:
         figures: what was changed, in numbers.
         facts: size, depth, what is kept; short phrases.
         error: why there is no result, one sentence.
+        pixels: how many it has.
     """
 
     name: str
@@ -55,6 +58,8 @@ class Photo:
     figures: Figures | None = None
     facts: tuple[str, ...] = ()
     error: str | None = None
+    pixels: int = 0
+    maps: Any = None
     versions: int = field(default=0, repr=False)
 
     @property
@@ -109,6 +114,7 @@ def restore(photo: Photo, restorer: Restorer, strength: float, tell: Callable[[f
     np.save(photo.restored, restored.samples)
     photo.before = write_preview(picture, photo.folder.shown / "before")
     photo.facts = _facts(picture)
+    photo.pixels = math.prod(picture.samples.shape[:2])
     _develop(photo, picture, restored.samples, strength)
 
 

@@ -11,23 +11,10 @@ from ceair.web import html
 from ceair.web.actions import Actions
 from ceair.web.allowance import Allowance, readable_bytes, readable_pixels
 from ceair.web.examples import EXAMPLES
+from ceair.web.maps_panel import MapsPanel, lay_out_maps, wire_maps
 from ceair.web.photo import Photo
+from ceair.web.queues import HANDY, LIGHT, NETWORK
 from ceair.web.sessions import JobEnded, Roll
-
-NETWORK: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": 1, "api_visibility": "private"}
-"""Of events that run the network: one at a time, as each takes the whole machine."""
-
-LIGHT: dict[str, Any] = {
-    "concurrency_id": "light",
-    "concurrency_limit": 2,
-    "show_progress": "minimal",
-    "api_visibility": "private",
-}
-"""Of events that compute something else."""
-
-HANDY: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
-"""Of events that are done at once."""
-
 
 _TALLEST = 560  # pixels of a comparison
 
@@ -48,6 +35,7 @@ class RestorePanel(NamedTuple):
     bundle: gr.DownloadButton
     overview: gr.HTML
     numbers: gr.HTML
+    maps: MapsPanel
 
 
 def lay_out_restore(first: tuple[Path, Path], allowance: Allowance) -> RestorePanel:
@@ -55,7 +43,7 @@ def lay_out_restore(first: tuple[Path, Path], allowance: Allowance) -> RestorePa
     most = f"JPEG, PNG, WebP, TIFF, BMP; up to {readable_bytes(allowance.upload)} and {readable_pixels(allowance.pixels)} each"
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=280):
-            drop = gr.File(label="Photos", file_count="multiple", elem_id="drop", elem_classes="drop", height=150)
+            drop = gr.File(label="Photos", show_label=False, file_count="multiple", elem_id="drop", elem_classes="drop", height=132)
             gr.HTML(f'<p class="hint">{most}. Or paste one.</p>', padding=False)
             message = gr.HTML(elem_id="message", padding=False)
             stop = gr.Button("Stop", variant="stop", size="sm", visible=False, elem_id="stop")
@@ -66,9 +54,9 @@ def lay_out_restore(first: tuple[Path, Path], allowance: Allowance) -> RestorePa
             title = gr.HTML(html.title("An example", "before", "after"), padding=False, elem_id="title")
             slider = comparison((str(first[0]), str(first[1])), "compare")
             with gr.Column(visible=False, elem_id="tools") as tools:
-                with gr.Row(equal_height=True):
+                with gr.Row(elem_id="adjust"):
                     strength = gr.Slider(
-                        0, 100, 100, step=5, label="Strength in percent: how much of the change is applied", elem_id="strength"
+                        0, 100, 100, step=5, label="Strength, % of the change", elem_id="strength"
                     )
                     with gr.Column(min_width=200):
                         download = gr.DownloadButton("Download", variant="primary", size="md", elem_id="download")
@@ -76,8 +64,9 @@ def lay_out_restore(first: tuple[Path, Path], allowance: Allowance) -> RestorePa
                 overview = gr.HTML(visible=False, padding=False, elem_id="overview")
                 with gr.Accordion("What was changed, in numbers"):
                     numbers = gr.HTML(padding=False, elem_id="numbers")
+                maps = lay_out_maps()
     return RestorePanel(
-        drop, examples, message, stop, title, slider, picker, tools, strength, download, bundle, overview, numbers
+        drop, examples, message, stop, title, slider, picker, tools, strength, download, bundle, overview, numbers, maps
     )
 
 
@@ -163,12 +152,17 @@ def wire_restore(panel: RestorePanel, actions: Actions) -> Callable[[gr.events.D
         session = actions.sessions.get(request.session_hash)
         return _view(session.roll, index, session.refused, gr.skip())
 
+    def fold() -> Any:
+        return gr.Accordion(open=False), None
+
     def stop(request: gr.Request) -> Any:
         actions.sessions.get(request.session_hash).roll.stopped.set()
         return gr.update(visible=False)
 
     def start(event: Any) -> None:
-        event.then(restore, panel.strength, shown, show_progress_on=panel.slider, **NETWORK)
+        event = event.then(None, None, None, js="() => document.dispatchEvent(new Event('ceair-start'))")
+        event = event.then(restore, panel.strength, shown, show_progress_on=panel.slider, **NETWORK)
+        event.then(fold, None, [panel.maps.fold, panel.maps.picture], **HANDY)
 
     start(panel.drop.upload(take, panel.drop, [panel.drop, panel.message], **HANDY))
     start(panel.examples.select(take_example, None, panel.message, **HANDY))
@@ -179,7 +173,10 @@ def wire_restore(panel: RestorePanel, actions: Actions) -> Callable[[gr.events.D
         trigger_mode="always_last",
         **LIGHT,
     )
-    panel.picker.input(show, panel.picker, shown, **HANDY)
+    panel.picker.input(show, panel.picker, shown, **HANDY).then(
+        fold, None, [panel.maps.fold, panel.maps.picture], **HANDY
+    )
+    wire_maps(panel.maps, actions, panel.picker, panel.message)
     panel.stop.click(stop, None, panel.stop, **HANDY)
     return start
 

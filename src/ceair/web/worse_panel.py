@@ -11,7 +11,8 @@ from ceair.errors import CeairError
 from ceair.web import html
 from ceair.web.actions import Actions
 from ceair.web.examples import PHOTOS
-from ceair.web.restore_panel import HANDY, LIGHT, choices, comparison
+from ceair.web.queues import HANDY, LIGHT
+from ceair.web.restore_panel import choices, comparison
 from ceair.web.worse import command
 
 _TITLES = {
@@ -45,6 +46,7 @@ class WorsePanel(NamedTuple):
     seed: gr.Number
     again: gr.Button
     message: gr.HTML
+    title: gr.HTML
     slider: gr.ImageSlider
     restore: gr.Button
     download: gr.DownloadButton
@@ -54,33 +56,35 @@ class WorsePanel(NamedTuple):
 def lay_out_worse() -> WorsePanel:
     """The parts in two columns, of which phones make one."""
     with gr.Row(equal_height=False):
-        with gr.Column(scale=1, min_width=280):
-            drop = gr.File(label="A clean photo", elem_id="clean", elem_classes="drop", height=150)
+        with gr.Column(scale=2, min_width=300):
+            drop = gr.File(label="A clean photo", show_label=False, elem_id="clean", elem_classes="drop", height=132)
             gr.HTML('<h2 class="small">Or take one of these</h2>', padding=False)
             photos = choices([(str(path), path.stem) for path in _CLEAN], "photos")
             with gr.Row(elem_classes="moods"):
                 moods = [gr.Button(mood, size="sm", min_width=110) for mood in _MOODS]
-            severities = [
-                gr.Slider(0, 1, 0, step=0.05, label=_TITLES[name], elem_id=f"severity-{name}") for name in DEGRADATIONS
-            ]
+            with gr.Group(elem_id="severities"):
+                severities = [
+                    gr.Slider(0, 1, 0, step=0.05, label=_TITLES[name], elem_id=f"severity-{name}") for name in DEGRADATIONS
+                ]
             spread = gr.Radio(_SPREADS, value="even", label="Where", elem_id="spread")
-            with gr.Row(equal_height=True):
+            with gr.Row(elem_id="versions"):
                 seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=100, elem_id="seed")
-                again = gr.Button("Another version", min_width=140)
-        with gr.Column(scale=3, min_width=320):
+                again = gr.Button("Another version", size="md", min_width=140)
+        with gr.Column(scale=4, min_width=320):
             message = gr.HTML(html.note("Drop a clean photo or choose one, then move the sliders."), elem_id="worse-message", padding=False)
+            title = gr.HTML("", padding=False)
             slider = comparison(None, "worse")
             with gr.Row():
                 restore = gr.Button("Restore it", variant="primary", interactive=False, elem_id="restore-worse")
                 download = gr.DownloadButton("Download it", interactive=False, elem_id="download-worse")
             shown = gr.HTML(padding=False, elem_id="command")
-    return WorsePanel(drop, photos, moods, severities, spread, seed, again, message, slider, restore, download, shown)
+    return WorsePanel(drop, photos, moods, severities, spread, seed, again, message, title, slider, restore, download, shown)
 
 
 def wire_worse(panel: WorsePanel, actions: Actions, tabs: gr.Tabs, start: Callable[[Any], None]) -> None:
     """Let the parts do something; `start` restores the session's photos after an event."""
     settings = [*panel.severities, panel.spread, panel.seed]
-    shown = [panel.message, panel.slider, panel.restore, panel.download, panel.command]
+    shown = [panel.message, panel.title, panel.slider, panel.restore, panel.download, panel.command]
 
     def view(request: gr.Request, *values: Any) -> list[Any]:
         severities = dict(zip(DEGRADATIONS, values, strict=False))
@@ -92,10 +96,13 @@ def wire_worse(panel: WorsePanel, actions: Actions, tabs: gr.Tabs, start: Callab
         except CeairError as error:
             return [html.errors([str(error)]), *(gr.skip() for _ in shown[1:])]
         any_chosen = any(severities.values())
-        text = f"{worse.name}, shrunk to {worse.clean.shape[1]} x {worse.clean.shape[0]} pixels" if worse.shrunk else worse.name
+        hints = [] if any_chosen else ["Move a slider to make it worse."]
+        if worse.shrunk:
+            hints.append("It was shrunk to {1} x {0} pixels to be quick.".format(*worse.clean.shape))
         return [
-            html.note(text if any_chosen else f"{text}. Move a slider to make it worse."),
-            gr.update(value=(str(clean), str(degraded))),
+            html.note(" ".join(hints)),
+            html.title(worse.name, "clean", "worse"),
+            (str(clean), str(degraded)),
             gr.update(interactive=any_chosen),
             gr.update(value=str(worse.degraded), interactive=any_chosen),
             html.code(command(worse.name, severities, spread, seed)) if any_chosen else "",
