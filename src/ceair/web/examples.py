@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from ceair.data.degraded import Part, degrade
 from ceair.image import read_rgb
 
-PHOTOS = Path(__file__).parent / "photos"
+PHOTOS = Path(__file__).resolve().parent / "photos"
 """Clean photos and small versions of the examples, JPEG; `scripts/web_examples.py` writes them."""
 
 Pixels = UInt8[np.ndarray, "h w 3"]

@@ -3,10 +3,12 @@
 import json
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from ceair.web.allowance import Allowance, readable_bytes
+from ceair.web.examples import PHOTOS
 from ceair.web.folder import Folder
 
 Scope = MutableMapping[str, Any]
@@ -68,7 +70,7 @@ class Guard:
         refusal = self._refusal(scope)
         if refusal is None and scope["path"].rstrip("/") == _JOIN:
             body = await _read(receive, _LONGEST_ORDER)
-            refusal = None if body is not None and _is_harmless(body) else (400, "This cannot be asked here.")
+            refusal = None if body is not None and self._is_harmless(body) else (400, "This cannot be asked here.")
             receive = _given(body or b"", receive)
         if refusal is not None:
             await _refuse(send, *refusal)
@@ -83,6 +85,32 @@ class Guard:
             await send(message)
 
         await self._application(scope, receive, send_safely)
+
+    def _is_harmless(self, body: bytes) -> bool:
+        """Whether all files that an order names are uploads, results or bundled photos.
+
+        Gradio itself would copy any file of this machine among the uploads, and fetch those of others.
+        """
+        try:
+            pending = [json.loads(body)]
+        except (ValueError, RecursionError):
+            return False
+        while pending:
+            item = pending.pop()
+            if isinstance(item, dict):
+                if isinstance(item.get("path"), str) and not self._is_ours(item["path"]):
+                    return False
+                pending += item.values()
+            elif isinstance(item, list):
+                pending += item
+        return True
+
+    def _is_ours(self, path: str) -> bool:
+        try:
+            place = Path(path).resolve()
+        except (OSError, ValueError, RuntimeError):
+            return False
+        return any(place.is_relative_to(folder) for folder in (self._folder.shown, PHOTOS))
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         method, path = scope["method"], scope["path"]
@@ -132,23 +160,6 @@ def _given(body: bytes, receive: Receive) -> Receive:
         return messages.pop() if messages else await receive()
 
     return receive_again
-
-
-def _is_harmless(body: bytes) -> bool:
-    """Whether no file of an order is an address, which Gradio would fetch."""
-    try:
-        pending = [json.loads(body)]
-    except (ValueError, RecursionError):
-        return False
-    while pending:
-        item = pending.pop()
-        if isinstance(item, dict):
-            if isinstance(item.get("path"), str) and _ADDRESS.match(item["path"]):
-                return False
-            pending += item.values()
-        elif isinstance(item, list):
-            pending += item
-    return True
 
 
 async def _refuse(send: Send, status: int, text: str) -> None:

@@ -82,5 +82,6 @@ def _facts(photo: Photo) -> str:
 
 
 def _sentence(text: str) -> str:
-    """Begins in upper case, unless it begins with a file's name, and ends with a full stop."""
+    """With a full stop, and in upper case at the start unless a file's name stands there."""
+    text = text[:1].upper() + text[1:] if text.partition(" ")[0].isalpha() else text
     return text if text.endswith(".") else f"{text}."

@@ -20,7 +20,7 @@ class MapsPanel(NamedTuple):
     """Its parts."""
 
     fold: gr.Accordion
-    layer: gr.Radio
+    layer: gr.Dropdown
     which: gr.Dropdown
     opacity: gr.Slider
     picture: gr.Image
@@ -28,11 +28,11 @@ class MapsPanel(NamedTuple):
 
 def lay_out_maps() -> MapsPanel:
     """The parts, folded away until somebody wants them."""
-    with gr.Accordion("Where it was changed: maps of the network", open=False, elem_id="maps") as fold:
+    with gr.Accordion("Where it was changed: maps", open=False, elem_id="maps") as fold:
         with gr.Row():
             which = gr.Dropdown(label="Map", choices=[("The change itself", CHANGE)], value=CHANGE, filterable=False, elem_id="map")
-            layer = gr.Radio(label="Layer", choices=[], elem_id="layer")
-            opacity = gr.Slider(0, 100, 70, step=5, label="Opacity, %", elem_id="opacity")
+            layer = gr.Dropdown(label="Layer", choices=[], filterable=False, elem_id="layer")
+            opacity = gr.Slider(0, 100, 70, step=5, label="Opacity, %", buttons=[], elem_id="opacity")
         picture = gr.Image(
             show_label=False, label="Map over the photo", interactive=False, buttons=["fullscreen"], elem_id="map-picture"
         )
@@ -43,7 +43,7 @@ def lay_out_maps() -> MapsPanel:
 def wire_maps(panel: MapsPanel, actions: Actions, picker: gr.Dropdown, message: gr.HTML) -> None:
     """Let the parts do something; `picker` says which photo is shown, `message` says what went wrong."""
 
-    def unfold(index: int | None, which: str, opacity: float, request: gr.Request) -> list[Any]:
+    def unfold(index: int | None, opacity: float, request: gr.Request) -> list[Any]:
         session = actions.sessions.get(request.session_hash)
         try:
             maps = actions.read_maps(session, index)
@@ -71,7 +71,7 @@ def wire_maps(panel: MapsPanel, actions: Actions, picker: gr.Dropdown, message: 
     settings = [picker, panel.layer, panel.which, panel.opacity]
     panel.fold.expand(
         unfold,
-        [picker, panel.which, panel.opacity],
+        [picker, panel.opacity],
         [message, panel.layer, panel.which, panel.picture],
         show_progress_on=panel.picture,
         **NETWORK,

@@ -56,11 +56,11 @@ def lay_out_restore(first: tuple[Path, Path], allowance: Allowance) -> RestorePa
             with gr.Column(visible=False, elem_id="tools") as tools:
                 with gr.Row(elem_id="adjust"):
                     strength = gr.Slider(
-                        0, 100, 100, step=5, label="Strength, % of the change", elem_id="strength"
+                        0, 100, 100, step=5, label="Strength, %", buttons=[], elem_id="strength"
                     )
                     with gr.Column(min_width=200):
                         download = gr.DownloadButton("Download", variant="primary", size="md", elem_id="download")
-                        bundle = gr.DownloadButton("Download all", size="md", visible=False, elem_id="bundle")
+                        bundle = gr.DownloadButton("Download all (ZIP)", size="md", visible=False, elem_id="bundle")
                 overview = gr.HTML(visible=False, padding=False, elem_id="overview")
                 with gr.Accordion("What was changed, in numbers"):
                     numbers = gr.HTML(padding=False, elem_id="numbers")

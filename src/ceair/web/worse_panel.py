@@ -23,7 +23,7 @@ _TITLES = {
     "defocus": "Out of focus",
     "motion_blur": "Camera shake",
     "noise": "Noise",
-    "jpeg": "JPEG compression",
+    "jpeg": "JPEG",
 }
 _SPREADS = [("everywhere", "even"), ("on the left", "left"), ("on the right", "right"), ("in patches", "smooth")]
 _MOODS = {
@@ -61,11 +61,11 @@ def lay_out_worse() -> WorsePanel:
             gr.HTML('<h2 class="small">Or take one of these</h2>', padding=False)
             photos = choices([(str(path), path.stem) for path in _CLEAN], "photos")
             with gr.Row(elem_classes="moods"):
-                moods = [gr.Button(mood, size="sm", min_width=110) for mood in _MOODS]
-            with gr.Group(elem_id="severities"):
-                severities = [
-                    gr.Slider(0, 1, 0, step=0.05, label=_TITLES[name], elem_id=f"severity-{name}") for name in DEGRADATIONS
-                ]
+                moods = [gr.Button(mood, size="sm", min_width=120) for mood in _MOODS]
+            severities = []
+            for pair in zip(*[iter(DEGRADATIONS)] * 2, strict=True):
+                with gr.Row(elem_classes="severities"):
+                    severities += [_severity(name) for name in pair]
             spread = gr.Radio(_SPREADS, value="even", label="Where", elem_id="spread")
             with gr.Row(elem_id="versions"):
                 seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=100, elem_id="seed")
@@ -79,6 +79,10 @@ def lay_out_worse() -> WorsePanel:
                 download = gr.DownloadButton("Download it", interactive=False, elem_id="download-worse")
             shown = gr.HTML(padding=False, elem_id="command")
     return WorsePanel(drop, photos, moods, severities, spread, seed, again, message, title, slider, restore, download, shown)
+
+
+def _severity(name: str) -> gr.Slider:
+    return gr.Slider(0, 1, 0, step=0.05, label=_TITLES[name], min_width=120, buttons=[], elem_id=f"severity-{name}")
 
 
 def wire_worse(panel: WorsePanel, actions: Actions, tabs: gr.Tabs, start: Callable[[Any], None]) -> None:
