@@ -2,14 +2,14 @@
 
     python scripts/web_examples.py
 
-It writes clean photos to `src/ceair/web/photos`, and small versions of the examples, which are made of them, to `small` there.
+It writes clean photos to `src/ceair/web/photos`, and small versions of the examples that are made of them to `small`
+there.
 
 Their terms: `astronaut` is NASA's, public domain; `chelsea` (Stefan van der Walt), `coffee` (Rachel Michetti) and
 `rocket` (SpaceX) are CC0.
 """
 
 import argparse
-from pathlib import Path
 
 from PIL import Image
 from skimage import data

@@ -30,7 +30,8 @@ WORDS = (
     " --disable-component-update --disable-sync --hide-scrollbars"
 )
 MOVE = """
-const [share] = arguments, handle = document.querySelector("#compare .outer"), image = document.querySelector("#compare img");
+const [share] = arguments, find = (what) => document.querySelector(`#compare ${what}`);
+const handle = find(".outer"), image = find("img");
 const box = image.parentElement.getBoundingClientRect(), now = handle.getBoundingClientRect();
 const width = Math.min(box.width, box.height * image.naturalWidth / image.naturalHeight);
 const at = (x) => ({clientX: x, clientY: box.top + box.height / 2, view: window, bubbles: true, button: 0});

@@ -42,7 +42,19 @@ class Server:
             "CEAIR_TEST_CALLS": str(self.calls),
             "PYTHONPATH": os.pathsep.join((str(folder), source)),
         }
-        command = [sys.executable, "-m", "ceair", "serve", "--port", "0", "--engine", "torch", "--device", "cpu", *words]
+        command = [
+            sys.executable,
+            "-m",
+            "ceair",
+            "serve",
+            "--port",
+            "0",
+            "--engine",
+            "torch",
+            "--device",
+            "cpu",
+            *words,
+        ]
         self.process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

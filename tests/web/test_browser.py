@@ -202,7 +202,11 @@ def test_a_photo_is_pasted_and_its_maps_are_shown(visit, photo):
     visit.driver.execute_script("arguments[0].click()", fold)
     first = visit.see("#map-picture img").get_attribute("src")
     visit.see("#map input").click()
-    rank = visit.until(lambda: [one for one in visit.driver.find_elements(By.CSS_SELECTOR, "ul[role=listbox] li") if "Rank" in one.text])
+    rank = visit.until(
+        lambda: [
+            one for one in visit.driver.find_elements(By.CSS_SELECTOR, "ul[role=listbox] li") if "Rank" in one.text
+        ]
+    )
     rank[0].click()
     visit.until(lambda: visit.see("#map-picture img").get_attribute("src") != first)
 

@@ -20,7 +20,7 @@ from ceair.web.examples import EXAMPLES, PHOTOS
 from ceair.web.figures import compare
 from ceair.web.folder import Folder, server_folder
 from ceair.web.photo import blend, check
-from ceair.web.sessions import GRACE, UNTAKEN, JobEnded, Session, Sessions
+from ceair.web.sessions import GRACE, UNTAKEN, JobEndedError, Session, Sessions
 from ceair.web.worse import command
 
 
@@ -59,12 +59,16 @@ def photo(path: Path, size=(40, 60), seed=0, **saving) -> Path:
     return path
 
 
+def nothing(*_) -> None:
+    pass
+
+
 def pixels(path) -> np.ndarray:
     with Image.open(path) as image:
         return np.asarray(image)
 
 
-def restored(actions, session, strength=1.0, tell=lambda share, text: None):
+def restored(actions, session, strength=1.0, tell=nothing):
     list(actions.restore(session, strength, tell))
     return session.roll.photos
 
@@ -87,7 +91,7 @@ def test_strength_is_blended_without_running_the_network_again(actions, tmp_path
     assert np.array_equal(bright, np.minimum(pixels(source).astype(int) + 40, 255))
     before = pixels(source).astype(int)
     for strength in (0.5, 0.0, 1.0):
-        actions.change_strength(session, strength, lambda share, text: None)
+        actions.change_strength(session, strength)
         assert np.abs(pixels(done.result) - (before + strength * (bright - before))).max() <= 0.5
         assert done.result.name == "a-restored.png"
     assert np.array_equal(pixels(done.result), bright)
@@ -103,7 +107,7 @@ def test_a_result_is_the_file_that_the_command_would_write(actions, tmp_path, na
     assert actions.take(session, [source]) == []
     (done,) = restored(actions, session)
     expected = tmp_path / "out" / name
-    write_picture(expected, Brightener().restore_picture(read_picture(source), lambda share: None))
+    write_picture(expected, Brightener().restore_picture(read_picture(source), nothing))
     assert done.result.read_bytes() == expected.read_bytes()
 
 
@@ -125,7 +129,8 @@ def test_several_photos_are_bundled_and_bad_ones_named(actions, tmp_path):
     refused = actions.take(session, [*paths, photo(tmp_path / "b.png")])
     assert ["notes.txt: it is no JPEG" in refused[0], "1 photos were left out" in refused[1]] == [True, True]
     restored(actions, session)
-    with zipfile.ZipFile(actions.bundle(session)) as archive:
+    actions.bundle(session)
+    with zipfile.ZipFile(session.roll.bundle) as archive:
         assert archive.namelist() == ["a-restored.png", "a-restored (2).png"]
         first = pixels(io.BytesIO(archive.read("a-restored.png")))
     assert np.array_equal(first, pixels(session.roll.photos[0].result))
@@ -168,7 +173,7 @@ def test_a_job_ends_at_its_time_limit_and_says_so(tmp_path, actions):
     actions.allowance = Allowance(seconds=0.05)
     session = Session()
     actions.take(session, [photo(tmp_path / "a.png"), photo(tmp_path / "b.png")])
-    photos = restored(actions, session, tell=lambda share, text: time.sleep(0.06))
+    photos = restored(actions, session, tell=lambda *_: time.sleep(0.06))
     assert [one.result for one in photos] == [None, None]
     assert "longer than the 0.05 seconds" in photos[0].error
 
@@ -176,7 +181,7 @@ def test_a_job_ends_at_its_time_limit_and_says_so(tmp_path, actions):
 def test_stopping_keeps_what_is_done(tmp_path, actions):
     session = Session()
     actions.take(session, [photo(tmp_path / "a.png"), photo(tmp_path / "b.png")])
-    for _ in actions.restore(session, 1.0, lambda share, text: None):
+    for _ in actions.restore(session, 1.0, nothing):
         session.roll.stopped.set()
     assert [one.result is not None for one in session.roll.photos] == [True, False]
 
@@ -185,8 +190,8 @@ def test_new_photos_end_the_work_on_those_before_and_delete_them(tmp_path, actio
     session = Session()
     actions.take(session, [photo(tmp_path / "a.png")])
     old = session.roll
-    work = actions.restore(session, 1.0, lambda share, text: actions.take(session, [photo(tmp_path / "b.png")]))
-    with pytest.raises(JobEnded):
+    work = actions.restore(session, 1.0, lambda *_: actions.take(session, [photo(tmp_path / "b.png")]))
+    with pytest.raises(JobEndedError):
         list(work)
     assert session.roll.photos[0].name == "b.png"
     old.remove()
@@ -212,7 +217,7 @@ def test_sessions_do_not_see_each_other_and_end(tmp_path, actions):
     sessions.sweep(time.monotonic() + actions.allowance.keep + 5)
     assert not folders[1].shown.exists()
     with pytest.raises(NothingThereError):
-        actions.change_strength(sessions.get("mine"), 0.5, lambda share, text: None)
+        actions.change_strength(sessions.get("mine"), 0.5)
 
 
 def test_uploads_that_nobody_took_are_deleted(tmp_path, actions, monkeypatch):
@@ -235,14 +240,14 @@ def test_leaving_waits_for_the_work_to_end(tmp_path, allowance):
             actions.take(session, [photo(tmp_path / "a.png")])
             begun, errors = threading.Event(), []
 
-            def tell(share, text):
+            def tell(*_):
                 begun.set()
                 time.sleep(0.2)
 
             def work():
                 try:
                     list(actions.restore(session, 1.0, tell))
-                except JobEnded as error:
+                except JobEndedError as error:
                     errors.append(error)
 
             thread = threading.Thread(target=work)
@@ -254,7 +259,7 @@ def test_leaving_waits_for_the_work_to_end(tmp_path, allowance):
     assert not folder.shown.parent.exists()
 
 
-def test_worse_is_what_the_command_makes(actions, tmp_path, monkeypatch):
+def test_worse_is_what_the_command_makes(actions, tmp_path):
     from ceair.data.degraded import Part, degrade
 
     session, source = Session(), photo(tmp_path / "my photo.png", (64, 80))
@@ -265,9 +270,8 @@ def test_worse_is_what_the_command_makes(actions, tmp_path, monkeypatch):
     expected = degrade(pixels(source), parts, "my photo", 7)
     assert np.array_equal(pixels(worse.degraded), expected.image)
     line = command(worse.name, {"rain": 0.4, "noise": 0.0, "haze": 0.25}, "left", 7)
-    assert line == (
-        "ceair degrade 'my photo.png' -o degraded/ --with rain,haze --severity rain=0.4,haze=0.25 --uneven left --seed 7"
-    )
+    words = "--with rain,haze --severity rain=0.4,haze=0.25 --uneven left --seed 7"
+    assert line == f"ceair degrade 'my photo.png' -o degraded/ {words}"
     actions.take_worse(session)
     (done,) = restored(actions, session)
     assert done.figures.truth is not None
@@ -311,17 +315,18 @@ def test_names_are_escaped():
 def test_examples_are_all_there(actions):
     assert len(list(PHOTOS.glob("*.jpg"))) == 4
     actions.allowance = Allowance()
-    for index, example in enumerate(EXAMPLES):
+    for example in EXAMPLES:
         assert example.clean.exists()
         assert example.small.exists()
     session = Session()
-    actions.take_example(session, index)
+    actions.take_example(session, len(EXAMPLES) - 1)
     (done,) = restored(actions, session)
     assert done.figures.truth is not None
 
 
 def test_amounts_are_readable():
-    assert [readable_bytes(n) for n in (999, 64_000_000, 1_234_567, 4 * 10**9)] == ["999 bytes", "64 MB", "1.23 MB", "4 GB"]
+    texts = ["999 bytes", "64 MB", "1.23 MB", "4 GB"]
+    assert [readable_bytes(number) for number in (999, 64_000_000, 1_234_567, 4 * 10**9)] == texts
     assert [readable_pixels(n) for n in (40_000_000, 240_000)] == ["40 megapixels", "0.24 megapixels"]
 
 

@@ -133,7 +133,7 @@ def test_uploads_beyond_what_is_allowed_are_refused(server):
     assert upload(server, "small.txt", b"x" * 1000)[0] == 200
     status, content = upload(server, "large.bin", b"x" * 2_500_000)
     assert (status, b"maximum allowed size" in content) == (413, True)
-    assert upload(server, "huge.bin", b"x" * 7_500_000) [0] == 413
+    assert upload(server, "huge.bin", b"x" * 7_500_000)[0] == 413
     headers = {"Content-Length": "many"}
     assert ask(server, "/gradio_api/upload", "POST", b"", headers)[0] in (400, 411)
 
@@ -153,7 +153,7 @@ def test_nothing_is_left_behind(start_server, number, code):
     assert upload(running, "a.txt", b"x" * 1000)[0] == 200
     assert upload(running, "b.txt", b"x" * 1_000_000)[0] == 507
     assert any(path.name == "a.txt" for path in running.files)
-    assert list(running.temporary.iterdir())[0].stat().st_mode & 0o077 == 0
+    assert next(running.temporary.iterdir()).stat().st_mode & 0o077 == 0
     assert running.stop(number)[0] == code
     assert not list(running.temporary.iterdir())
     assert not running.calls.exists()

@@ -14,7 +14,7 @@ from ceair.web.allowance import Allowance, readable_pixels
 from ceair.web.examples import EXAMPLES, PHOTOS, make
 from ceair.web.maps import MOST_PIXELS, Maps, read_maps
 from ceair.web.photo import Photo, check, develop, restore, write_preview
-from ceair.web.sessions import JobEnded, Roll, Session, Sessions
+from ceair.web.sessions import JobEndedError, Roll, Session, Sessions
 from ceair.web.worse import Worse
 
 Tell = Callable[[float, str], None]
@@ -66,7 +66,7 @@ class Actions:
         """Restore the session's photos; given after each one. What goes wrong with one is noted there.
 
         Raises:
-            JobEnded: others took their place meanwhile, or nobody is there any more.
+            JobEndedError: others took their place meanwhile, or nobody is there any more.
         """
         roll = session.roll
         look = roll.guard(self.allowance.seconds)
@@ -84,10 +84,10 @@ class Actions:
             except Exception as error:  # whatever is wrong with one photo, the others are still done
                 photo.error = _sentence(error, photo.name)
             if roll.ended.is_set():
-                raise JobEnded("other photos took the place of these")
+                raise JobEndedError("other photos took the place of these")
             yield roll
 
-    def change_strength(self, session: Session, strength: float, tell: Tell) -> Roll:
+    def change_strength(self, session: Session, strength: float) -> None:
         """Blend all results anew.
 
         Raises:
@@ -98,11 +98,10 @@ class Actions:
             done = [photo for photo in roll.photos if photo.result is not None]
             if not done or roll.ended.is_set():
                 raise NothingThereError
-            for index, photo in enumerate(done):
-                tell(index / len(done), photo.name)
+            for photo in done:
                 if photo.strength != strength:
                     develop(photo, strength)
-        return roll
+        self.bundle(session)
 
     def read_maps(self, session: Session, index: int | None) -> Maps:
         """The maps of one of the restored photos; read when they are first wanted.
@@ -126,18 +125,18 @@ class Actions:
                 photo.maps = read_maps(photo, self.restorer)
         return photo.maps
 
-    def bundle(self, session: Session) -> Path | None:
-        """All results of a session in one ZIP file, if there are several; it takes the place of the last one."""
+    def bundle(self, session: Session) -> None:
+        """Put all results of a session into one ZIP file, if there are several, in place of the last one."""
         roll = session.roll
         results = [photo.result for photo in roll.photos if photo.result is not None]
         if len(results) < 2:
-            return None
+            return
         target = roll.photos[0].folder.shown / "restored.zip"
         taken: set[str] = set()
         with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:  # images do not get smaller
             for result in results:
                 archive.write(result, _free_name(result.name, taken))
-        return target
+        roll.bundle = target
 
     def take_clean(self, session: Session, upload: Path) -> Worse:
         """Let an upload be the photo that is made worse.

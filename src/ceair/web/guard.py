@@ -50,8 +50,8 @@ _HEADERS = (
 class Guard:
     """Lets through what the page needs; everything else that Gradio offers is not found.
 
-    What is refused: fetching other addresses for visitors, reading files that are no uploads and results, interfaces for
-    programs, records of runs, and uploads beyond what is allowed.
+    What is refused: fetching other addresses for visitors, reading files that are no uploads and results, interfaces
+    for programs, records of runs, and uploads beyond what is allowed.
 
     Args:
         application: what answers the rest.

@@ -48,7 +48,9 @@ def overview(photos: Iterable[Photo]) -> str:
 
 def code(command: str) -> str:
     """A command line to copy."""
-    return f"<p class='command'>The same on the command line:</p><pre class='command'><code>{escape(command)}</code></pre>"
+    return (
+        f"<p class='command'>The same on the command line:</p><pre class='command'><code>{escape(command)}</code></pre>"
+    )
 
 
 def _state(photo: Photo) -> str:

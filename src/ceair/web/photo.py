@@ -154,7 +154,7 @@ def _develop(photo: Photo, picture: Picture, restored: Samples, strength: float)
 
 
 def _result_name(name: str, image_format: str) -> str:
-    """The name with `-restored`, in the format of its ending, as `ceair restore` has it, or else in that of its bytes."""
+    """The name with `-restored`, in the format of its ending, as of `ceair restore`, or else in that of its bytes."""
     path = Path(name)
     known = path.suffix.lower() in EXTENSIONS
     return f"{path.stem or 'photo'}-restored{path.suffix if known else _ENDINGS[image_format]}"

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ceair.errors import CeairError
 from ceair.web.allowance import Allowance
@@ -19,7 +20,7 @@ UNTAKEN = 60.0
 _PACE = 5.0  # seconds between two looks
 
 
-class JobEnded(CeairError):
+class JobEndedError(CeairError):
     """A job was stopped by its visitor, ran out of time, or nobody waits for it."""
 
 
@@ -32,26 +33,28 @@ class Roll:
         ended: set if nobody wants them any more; work on them then stops after the next tile.
         working: held by whoever works on them.
         stopped: set if their visitor wants the work to stop, but what is done to stay.
+        bundle: all results in one file, if there are several.
     """
 
     photos: list[Photo] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
     working: threading.Lock = field(default_factory=threading.Lock)
     stopped: threading.Event = field(default_factory=threading.Event)
+    bundle: Path | None = None
 
     def is_new(self) -> bool:
         """Whether nothing was done yet for one of the photos."""
         return any(photo.seconds is None and photo.error is None for photo in self.photos)
 
     def guard(self, seconds: float) -> Callable[[float], None]:
-        """Something to be called after each tile, which raises `JobEnded` once the work is to end."""
+        """Something to be called after each tile, which raises `JobEndedError` once the work is to end."""
         deadline = time.monotonic() + seconds
 
         def look(_: float = 0.0) -> None:
             if self.ended.is_set() or self.stopped.is_set():
-                raise JobEnded("stopped")
+                raise JobEndedError("stopped")
             if time.monotonic() > deadline:
-                raise JobEnded(f"this took longer than the {seconds:g} seconds that one job may take here")
+                raise JobEndedError(f"this took longer than the {seconds:g} seconds that one job may take here")
 
         return look
 

@@ -1,19 +1,17 @@
 """The panel that makes a clean photo worse, so that restoring can be tried."""
 
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Any, NamedTuple
 
 import gradio as gr
 
 from ceair.degradations import DEGRADATIONS
-from ceair.errors import CeairError
 from ceair.web import html
 from ceair.web.actions import Actions
-from ceair.web.examples import PHOTOS
 from ceair.web.queues import HANDY, LIGHT
 from ceair.web.restore_panel import choices, comparison
-from ceair.web.worse import command
+from ceair.web.worse_events import CLEAN, WorseEvents
 
 _TITLES = {
     "low_light": "Low light",
@@ -32,7 +30,6 @@ _MOODS = {
     "Foggy morning": {"haze": 0.6, "noise": 0.1},
     "Old phone": {"low_light": 0.2, "noise": 0.35, "jpeg": 0.4},
 }
-_CLEAN = sorted(PHOTOS.glob("*.jpg"))
 
 
 class WorsePanel(NamedTuple):
@@ -59,26 +56,34 @@ def lay_out_worse() -> WorsePanel:
         with gr.Column(scale=2, min_width=300):
             drop = gr.File(label="A clean photo", show_label=False, elem_id="clean", elem_classes="drop", height=132)
             gr.HTML('<h2 class="small">Or take one of these</h2>', padding=False)
-            photos = choices([(str(path), path.stem) for path in _CLEAN], "photos")
+            photos = choices([(str(path), path.stem) for path in CLEAN], "photos")
             with gr.Row(elem_classes="moods"):
                 moods = [gr.Button(mood, size="sm", min_width=120) for mood in _MOODS]
-            severities = []
-            for pair in zip(*[iter(DEGRADATIONS)] * 2, strict=True):
-                with gr.Row(elem_classes="severities"):
-                    severities += [_severity(name) for name in pair]
-            spread = gr.Radio(_SPREADS, value="even", label="Where", elem_id="spread")
-            with gr.Row(elem_id="versions"):
-                seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=100, elem_id="seed")
-                again = gr.Button("Another version", size="md", min_width=140)
+            severities, spread, seed, again = _lay_out_settings()
         with gr.Column(scale=4, min_width=320):
-            message = gr.HTML(html.note("Drop a clean photo or choose one, then move the sliders."), elem_id="worse-message", padding=False)
+            hint = html.note("Drop a clean photo or choose one, then move the sliders.")
+            message = gr.HTML(hint, elem_id="worse-message", padding=False)
             title = gr.HTML("", padding=False)
             slider = comparison(None, "worse")
             with gr.Row():
                 restore = gr.Button("Restore it", variant="primary", interactive=False, elem_id="restore-worse")
                 download = gr.DownloadButton("Download it", interactive=False, elem_id="download-worse")
-            shown = gr.HTML(padding=False, elem_id="command")
-    return WorsePanel(drop, photos, moods, severities, spread, seed, again, message, title, slider, restore, download, shown)
+            command = gr.HTML(padding=False, elem_id="command")
+    return WorsePanel(
+        drop, photos, moods, severities, spread, seed, again, message, title, slider, restore, download, command
+    )
+
+
+def _lay_out_settings() -> tuple[list[gr.Slider], gr.Radio, gr.Number, gr.Button]:
+    severities: list[gr.Slider] = []
+    for pair in zip(*[iter(DEGRADATIONS)] * 2, strict=True):
+        with gr.Row(elem_classes="severities"):
+            severities += [_severity(name) for name in pair]
+    spread = gr.Radio(_SPREADS, value="even", label="Where", elem_id="spread")
+    with gr.Row(elem_id="versions"):
+        seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=100, elem_id="seed")
+        again = gr.Button("Another version", size="md", min_width=140)
+    return severities, spread, seed, again
 
 
 def _severity(name: str) -> gr.Slider:
@@ -87,59 +92,17 @@ def _severity(name: str) -> gr.Slider:
 
 def wire_worse(panel: WorsePanel, actions: Actions, tabs: gr.Tabs, start: Callable[[Any], None]) -> None:
     """Let the parts do something; `start` restores the session's photos after an event."""
+    events = WorseEvents(actions)
     settings = [*panel.severities, panel.spread, panel.seed]
     shown = [panel.message, panel.title, panel.slider, panel.restore, panel.download, panel.command]
-
-    def view(request: gr.Request, *values: Any) -> list[Any]:
-        severities = dict(zip(DEGRADATIONS, values, strict=False))
-        spread, seed = values[-2], int(values[-1] or 0)
-        try:
-            worse, clean, degraded = actions.make_worse(
-                actions.sessions.get(request.session_hash), severities, spread, seed
-            )
-        except CeairError as error:
-            return [html.errors([str(error)]), *(gr.skip() for _ in shown[1:])]
-        any_chosen = any(severities.values())
-        hints = [] if any_chosen else ["Move a slider to make it worse."]
-        if worse.shrunk:
-            hints.append("It was shrunk to {1} x {0} pixels to be quick.".format(*worse.clean.shape))
-        return [
-            html.note(" ".join(hints)),
-            html.title(worse.name, "clean", "worse"),
-            (str(clean), str(degraded)),
-            gr.update(interactive=any_chosen),
-            gr.update(value=str(worse.degraded), interactive=any_chosen),
-            html.code(command(worse.name, severities, spread, seed)) if any_chosen else "",
-        ]
-
-    def take(file: str | None, request: gr.Request, *values: Any) -> list[Any]:
-        session = actions.sessions.get(request.session_hash)
-        try:
-            actions.take_clean(session, Path(file or ""))
-        except CeairError as error:
-            return [None, html.errors([str(error)]), *(gr.skip() for _ in shown[1:])]
-        return [None, *view(request, *values)]
-
-    def take_example(event: gr.SelectData, request: gr.Request, *values: Any) -> list[Any]:
-        actions.take_clean_example(actions.sessions.get(request.session_hash), _CLEAN[event.index].stem)
-        return view(request, *values)
-
-    def restore(request: gr.Request) -> Any:
-        session = actions.sessions.get(request.session_hash)
-        try:
-            actions.take_worse(session)
-        except CeairError as error:
-            return gr.skip(), html.errors([str(error)])
-        return gr.Tabs(selected="restore"), gr.skip()
-
-    panel.drop.upload(take, [panel.drop, *settings], [panel.drop, *shown], **LIGHT)
-    panel.photos.select(take_example, settings, shown, **LIGHT)
+    panel.drop.upload(events.take, [panel.drop, *settings], [panel.drop, *shown], **LIGHT)
+    panel.photos.select(events.take_example, settings, shown, **LIGHT)
     for setting in settings:
-        setting.input(view, settings, shown, trigger_mode="always_last", **LIGHT)
-    panel.again.click(lambda seed: int(seed or 0) + 1, panel.seed, panel.seed, **HANDY).then(
-        view, settings, shown, **LIGHT
-    )
+        setting.input(events.view, settings, shown, trigger_mode="always_last", **LIGHT)
+    other = panel.again.click(lambda seed: int(seed or 0) + 1, panel.seed, panel.seed, **HANDY)
+    other.then(events.view, settings, shown, **LIGHT)
     for button, severities in zip(panel.moods, _MOODS.values(), strict=True):
         values = [severities.get(name, 0) for name in DEGRADATIONS]
-        button.click(lambda chosen=values: chosen, None, panel.severities, **HANDY).then(view, settings, shown, **LIGHT)
-    start(panel.restore.click(restore, None, [tabs, panel.message], **HANDY))
+        chosen = button.click(partial(list, values), None, panel.severities, **HANDY)
+        chosen.then(events.view, settings, shown, **LIGHT)
+    start(panel.restore.click(events.restore, None, [tabs, panel.message], **HANDY))
