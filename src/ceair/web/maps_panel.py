@@ -12,8 +12,8 @@ from ceair.web.maps import CHANGE
 from ceair.web.queues import LIGHT, NETWORK
 
 _LEGEND = """<p class="legend"><span class="scale"></span> Blue is negative, white is nothing, red is positive;
-amounts, which have no sign, go from white to dark. A rank is one of the directions that the network wrote for this very photo; its
-map shows how much of it each place takes, and whether it is added or taken away.</p>"""
+amounts, which have no sign, go from white to dark. A rank is one of the directions that the network wrote for this very
+photo; its map shows how much of it each place takes, and whether it is added or taken away.</p>"""
 
 
 class MapsPanel(NamedTuple):

@@ -22,7 +22,7 @@ _PARTS = 6  # that a view is for
 class WorseEvents:
     """Calls the actions for the page that asks, and says what its parts show then.
 
-    The values that come with each event are the severities in the order of `DEGRADATIONS`, where they act, and the seed.
+    The values that come with each event are the severities in the order of `DEGRADATIONS`, where they act, the seed.
     """
 
     def __init__(self, actions: Actions) -> None:
