@@ -220,7 +220,7 @@ def test_sessions_do_not_see_each_other_and_end(tmp_path, actions):
         actions.change_strength(sessions.get("mine"), 0.5)
 
 
-def test_uploads_that_nobody_took_are_deleted(tmp_path, actions, monkeypatch):
+def test_uploads_that_nobody_took_are_deleted(actions, monkeypatch):
     upload = photo(actions.sessions.uploads / "hash" / "a.png")
     session = actions.sessions.get("mine")
     actions.take(session, [upload])

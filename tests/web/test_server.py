@@ -159,22 +159,22 @@ def test_nothing_is_left_behind(start_server, number, code):
     assert not running.calls.exists()
 
 
-def test_what_a_killed_server_left_is_removed_by_the_next(start_server):
+def test_what_a_killed_server_left_is_removed_by_the_next(start_server, monkeypatch):
+    from ceair.web.folder import server_folder
+
     first = start_server()
     assert upload(first, "a.txt", b"x")[0] == 200
     (root,) = first.temporary.iterdir()
+    monkeypatch.setattr("tempfile.tempdir", str(first.temporary))
+    later = time.time() + 1000
+    monkeypatch.setattr("ceair.web.folder.time.time", lambda: later)
+    with server_folder():
+        assert root.exists(), "its server lives"
     first.process.kill()
     first.process.wait()
-    assert root.exists()
-    from ceair.web import folder
-
-    assert not folder._is_left(root), "it may be new"
-    old = time.time() - 1000
-    folder_time, folder.time = folder.time, type("Later", (), {"time": staticmethod(lambda: old + 2000)})
-    try:
-        assert folder._is_left(root)
-    finally:
-        folder.time = folder_time
+    with server_folder() as own:
+        assert not root.exists()
+        assert own.shown.exists()
 
 
 def run(*words):
