@@ -17,6 +17,7 @@ from ceair.cli.explain import explain
 from ceair.cli.export import export
 from ceair.cli.models import models
 from ceair.cli.restore import restore
+from ceair.cli.serve import serve
 from ceair.cli.train import train
 from ceair.errors import CeairError, ConfigError
 
@@ -34,7 +35,7 @@ def _ceair() -> None:
     """All-in-one image restoration: noise, rain, haze, snow, low light and blur, one network, no labels, no prompts."""
 
 
-for command in (restore, batch, degrade, train, doctor, evaluate, compare, cost, explain, export, models):
+for command in (restore, serve, batch, degrade, train, doctor, evaluate, compare, cost, explain, export, models):
     app.command()(command)
 
 

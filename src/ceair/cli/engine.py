@@ -83,7 +83,7 @@ def make_restorer(
     )
 
 
-def parse_memory(text: str) -> int:
+def parse_memory(text: str, option: str = "--memory") -> int:
     """Bytes, from a number with a unit, such as `1GB`, `1.5 GiB` or `800MB`.
 
     Raises:
@@ -91,5 +91,5 @@ def parse_memory(text: str) -> int:
     """
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", text.lower())
     if not found or found[2] not in _UNITS or not float(found[1]):
-        raise typer.BadParameter(f"--memory needs a number with a unit, such as 1GB or 800MB, not `{text}`")
+        raise typer.BadParameter(f"{option} needs a number with a unit, such as 1GB or 800MB, not `{text}`")
     return int(float(found[1]) * _UNITS[found[2]])

@@ -1,0 +1,1 @@
+"""The page: restoring in a browser, with nothing sent anywhere else."""

@@ -1,0 +1,219 @@
+"""What the page can do, without the page: each action works on a session."""
+
+import os
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from ceair.data.degraded import Spread
+from ceair.errors import CeairError
+from ceair.image import Picture, decode_picture, write_picture
+from ceair.restore import Restorer
+from ceair.web.allowance import Allowance, readable_pixels
+from ceair.web.examples import EXAMPLES, PHOTOS, make
+from ceair.web.maps import MOST_PIXELS, Maps, read_maps
+from ceair.web.photo import Photo, check, develop, restore, write_preview
+from ceair.web.sessions import JobEndedError, Roll, Session, Sessions
+from ceair.web.worse import Worse
+
+Tell = Callable[[float, str], None]
+"""Is told the share of a job that is done, and what is being done."""
+
+
+class NothingThereError(CeairError):
+    """The photos that something is asked of are no longer kept."""
+
+    def __init__(self) -> None:
+        super().__init__("the photos are no longer kept here; drop them again")
+
+
+class Actions:
+    """Everything that visitors can do.
+
+    Args:
+        restorer: what restores; used by one action at a time.
+        sessions: who is there.
+        allowance: what may be asked.
+    """
+
+    def __init__(self, restorer: Restorer, sessions: Sessions, allowance: Allowance) -> None:
+        self.restorer, self.sessions, self.allowance = restorer, sessions, allowance
+
+    def take(self, session: Session, uploads: Sequence[Path]) -> list[str]:
+        """Let uploads take the place of the session's photos, if any can be taken; why the others cannot."""
+        photos, refused = [], []
+        for upload in uploads[: self.allowance.files]:
+            try:
+                photos.append(self._photo(upload))
+            except CeairError as error:
+                refused.append(str(error))
+        if len(uploads) > self.allowance.files:
+            left = len(uploads) - self.allowance.files
+            refused.append(f"{left} photos were left out: this page takes {self.allowance.files} at once")
+        if photos:
+            session.replace_roll(Roll(photos))
+        return refused
+
+    def take_example(self, session: Session, index: int) -> None:
+        """Let an example take the place of the session's photos."""
+        example = EXAMPLES[index]
+        photo = self._made(example.name, Picture(make(example)))
+        photo.truth = decode_picture(example.clean.read_bytes(), example.photo).samples
+        session.replace_roll(Roll([photo]))
+
+    def restore(self, session: Session, strength: float, tell: Tell) -> Iterator[Roll]:
+        """Restore the session's photos; given after each one. What goes wrong with one is noted there.
+
+        Raises:
+            JobEndedError: others took their place meanwhile, or nobody is there any more.
+        """
+        roll = session.roll
+        look = roll.guard(self.allowance.seconds)
+        for index, photo in enumerate(roll.photos):
+
+            def tell_share(share: float, before: int = index, name: str = photo.name) -> None:
+                tell((before + share) / len(roll.photos), name)
+                look()
+
+            try:
+                with roll.working:
+                    look()
+                    tell(index / len(roll.photos), photo.name)
+                    restore(photo, self.restorer, strength, tell_share)
+            except Exception as error:  # whatever is wrong with one photo, the others are still done
+                photo.error = _sentence(error, photo.name)
+            if roll.ended.is_set():
+                raise JobEndedError("other photos took the place of these")
+            yield roll
+
+    def change_strength(self, session: Session, strength: float) -> None:
+        """Blend all results anew.
+
+        Raises:
+            NothingThereError: there are none any more.
+        """
+        roll = session.roll
+        with roll.working:
+            done = [photo for photo in roll.photos if photo.result is not None]
+            if not done or roll.ended.is_set():
+                raise NothingThereError
+            for photo in done:
+                if photo.strength != strength:
+                    develop(photo, strength)
+        self.bundle(session)
+
+    def read_maps(self, session: Session, index: int | None) -> Maps:
+        """The maps of one of the restored photos; read when they are first wanted.
+
+        Raises:
+            NothingThereError: it is not there any more.
+            CeairError: it is too large for that, or there is too little memory.
+        """
+        roll = session.roll
+        done = [photo for photo in roll.photos if photo.result is not None]
+        if not done:
+            raise NothingThereError
+        photo = done[min(index or 0, len(done) - 1)]
+        with roll.working:
+            if roll.ended.is_set():
+                raise NothingThereError
+            if photo.maps is None:
+                most = readable_pixels(MOST_PIXELS)
+                if photo.pixels > MOST_PIXELS:
+                    raise CeairError(f"maps of photos beyond {most} are not drawn here; `ceair explain` draws them")
+                photo.maps = read_maps(photo, self.restorer)
+        return photo.maps
+
+    def bundle(self, session: Session) -> None:
+        """Put all results of a session into one ZIP file, if there are several, in place of the last one."""
+        roll = session.roll
+        results = [photo.result for photo in roll.photos if photo.result is not None]
+        if len(results) < 2:
+            return
+        target = roll.photos[0].folder.shown / "restored.zip"
+        taken: set[str] = set()
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:  # images do not get smaller
+            for result in results:
+                archive.write(result, _free_name(result.name, taken))
+        roll.bundle = target
+
+    def take_clean(self, session: Session, upload: Path) -> Worse:
+        """Let an upload be the photo that is made worse.
+
+        Raises:
+            ImageError: it cannot be read, or is larger than allowed.
+        """
+        check(upload, upload.name, self.allowance)
+        return self._start_worse(session, decode_picture(upload.read_bytes(), upload.name), upload.name)
+
+    def take_clean_example(self, session: Session, name: str) -> Worse:
+        """Let a bundled photo be the one that is made worse."""
+        path = PHOTOS / f"{name}.jpg"
+        return self._start_worse(session, decode_picture(path.read_bytes(), path.name), path.name)
+
+    def make_worse(
+        self, session: Session, severities: Mapping[str, float], spread: Spread, seed: int
+    ) -> tuple[Worse, Path, Path]:
+        """Degrade the clean photo; previews of it and of the degraded one come with it.
+
+        Raises:
+            NothingThereError: there is none any more.
+        """
+        worse = session.worse
+        if worse is None:
+            raise NothingThereError
+        path = worse.degrade(severities, spread, seed)
+        clean = write_preview(Picture(worse.clean, icc=worse.icc), worse.folder.shown / "clean")
+        degraded = decode_picture(path.read_bytes(), path.name)
+        return worse, clean, write_preview(degraded, path.parent / "degraded")
+
+    def take_worse(self, session: Session) -> None:
+        """Let the degraded photo take the place of the session's photos.
+
+        Raises:
+            NothingThereError: there is none any more.
+        """
+        worse = session.worse
+        if worse is None or worse.degraded is None:
+            raise NothingThereError
+        photo = self._photo(worse.degraded)
+        photo.truth = worse.clean
+        session.replace_roll(Roll([photo]))
+
+    def _start_worse(self, session: Session, picture: Picture, name: str) -> Worse:
+        if session.worse is not None:
+            session.worse.folder.remove()
+        session.worse = Worse.of(picture, name, self.sessions.new_folder())
+        return session.worse
+
+    def _photo(self, path: Path) -> Photo:
+        check(path, path.name, self.allowance)
+        folder = self.sessions.new_folder()
+        source = folder.kept / "source"
+        try:
+            os.link(path, source)  # the upload goes when nobody else needs it
+        except OSError:
+            shutil.copyfile(path, source)
+        return Photo(path.name, source, folder)
+
+    def _made(self, name: str, picture: Picture) -> Photo:
+        folder = self.sessions.new_folder()
+        source = folder.kept / name
+        write_picture(source, picture)
+        return Photo(name, source, folder)
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    path, number = Path(name), 1
+    while name in taken:
+        number += 1
+        name = f"{path.stem} ({number}){path.suffix}"
+    taken.add(name)
+    return name
+
+
+def _sentence(error: Exception, name: str) -> str:
+    if isinstance(error, CeairError):
+        return str(error)
+    return f"cannot restore {name}: {' '.join(str(error).split()) or type(error).__name__}"
