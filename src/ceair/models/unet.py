@@ -7,14 +7,14 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ceair.models.conditioning import ConditioningFactory
 from ceair.nn.context import Context, SeesWholeImage
+from ceair.nn.penalty import Penalised
 from ceair.nn.resample import Downsample, Upsample, pad_to_multiple
 
 BlockFactory = Callable[[int], nn.Module]
 """Makes a block for a number of channels; a block keeps `b c h w`."""
 
-ConditioningFactory = Callable[[int, int], nn.Module]
-"""Makes the part that conditions a decoder level: (channels, level), level 0 being the finest; it keeps `b c h w`."""
 
 
 class Stage(nn.Sequential):
@@ -81,7 +81,19 @@ class UNet(nn.Module):
 
     def change(self, padded: Float[Tensor, "b c h w"], context: Context | None = None) -> Float[Tensor, "b 3 h w"]:
         """What is added to images of such sides to restore them; c is as many as the stem takes, 3 unless replaced."""
-        apply = _by_itself if context is None else _informed(context)
+        return self._change(padded, _by_itself if context is None else _informed(context))
+
+    def restore_with_penalty(
+        self, degraded: Float[Tensor, "b 3 h w"]
+    ) -> tuple[Float[Tensor, "b 3 h w"], Float[Tensor, ""]]:
+        """As `forward`, and the sum of what the `Penalised` parts add to the training loss; 0 if there are none."""
+        height, width = degraded.shape[-2:]
+        padded = pad_to_multiple(degraded, self.size_multiple)
+        penalties: list[Tensor] = []
+        restored = padded + self._change(padded, _penalising(penalties))
+        return restored[..., :height, :width], sum(penalties, start=padded.new_zeros(()))
+
+    def _change(self, padded: Float[Tensor, "b c h w"], apply: "_Apply") -> Float[Tensor, "b 3 h w"]:
         features = self._body(padded, apply)
         for part in self.decoder[0].children():
             features = apply(part, features)
@@ -146,5 +158,16 @@ def _gathering(context: Context) -> _Apply:
             return part(features)
         context.append(part.summary(features))
         return part(features, context[-1])
+
+    return apply
+
+
+def _penalising(penalties: list[Tensor]) -> _Apply:
+    def apply(part: nn.Module, features: Tensor) -> Tensor:
+        if not isinstance(part, Penalised):
+            return part(features)
+        features, penalty = part.with_penalty(features)
+        penalties.append(penalty)
+        return features
 
     return apply
