@@ -16,6 +16,7 @@ from ceair.cli.evaluate import evaluate
 from ceair.cli.export import export
 from ceair.cli.models import models
 from ceair.cli.restore import restore
+from ceair.cli.study import study
 from ceair.cli.train import train
 from ceair.errors import CeairError, ConfigError
 
@@ -33,7 +34,7 @@ def _ceair() -> None:
     """All-in-one image restoration: noise, rain, haze, snow, low light and blur, one network, no labels, no prompts."""
 
 
-for command in (restore, batch, degrade, train, doctor, evaluate, compare, cost, export, models):
+for command in (restore, batch, degrade, train, study, doctor, evaluate, compare, cost, export, models):
     app.command()(command)
 
 

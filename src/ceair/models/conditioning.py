@@ -84,7 +84,7 @@ class Experts:
 class SoftmaxAffinities:
     """CEA with competing affinities, `SoftmaxCEA`."""
 
-    cea: CEAConfig = CEAConfig()
+    cea: CEAConfig
 
     def __call__(self, channels: int, level: int) -> nn.Module:
         cea = self.cea
@@ -96,7 +96,7 @@ class SoftmaxAffinities:
 class StaticBases:
     """CEA whose bases and directions are learned and not generated, `StaticAdapter`."""
 
-    cea: CEAConfig = CEAConfig()
+    cea: CEAConfig
 
     def __call__(self, channels: int, level: int) -> nn.Module:
         layer = self.cea(channels, level)
@@ -108,7 +108,7 @@ class StaticBases:
 class PooledBases:
     """CEA whose adapter sees the average of the image only, `PooledAdapter`."""
 
-    cea: CEAConfig = CEAConfig()
+    cea: CEAConfig
 
     def __call__(self, channels: int, level: int) -> nn.Module:
         cea = self.cea

@@ -1,6 +1,6 @@
 """The presets, as data: what each network is made of, what it needs of an image, where its weights are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ceair.errors import ConfigError
@@ -21,7 +21,7 @@ class NetworkConfig:
     decoder_depths: tuple[int, ...]
     stem_stride: int
     family: Literal["gated_conv", "transposed_attention"]
-    cea: CEAConfig = CEAConfig()
+    cea: CEAConfig = field(default_factory=CEAConfig)
     conditioning: ConditioningFactory | None = None
 
 

@@ -16,7 +16,6 @@ BlockFactory = Callable[[int], nn.Module]
 """Makes a block for a number of channels; a block keeps `b c h w`."""
 
 
-
 class Stage(nn.Sequential):
     """Blocks at one resolution, behind the part that conditions them."""
 

@@ -22,7 +22,7 @@ class StaticAdapter(nn.Module):
     def forward(self, tokens: Float[Tensor, "b t c"]) -> Components:
         """The same `Components` for each image; nothing is read off the tokens but how many images there are."""
         images = len(tokens)
-        return Components(self.bases.expand(images, -1, -1), self.directions.expand(images, -1, -1))
+        return Components(self.bases.repeat(images, 1, 1), self.directions.repeat(images, 1, 1))
 
 
 class PooledAdapter(nn.Module):

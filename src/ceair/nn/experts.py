@@ -67,5 +67,6 @@ class LowRankExperts(nn.Module):
     def _mixed(
         self, features: Float[Tensor, "b c h w"], normed: Float[Tensor, "b h w c"], gates: Float[Tensor, "b h w e"]
     ) -> Float[Tensor, "b c h w"]:
-        hidden = F.gelu(self.down(normed)).unflatten(-1, (self.experts, -1)) * gates[..., None]
+        hidden: Tensor = F.gelu(self.down(normed))
+        hidden = hidden.unflatten(-1, (self.experts, -1)) * gates[..., None]  # type: ignore[no-untyped-call]
         return features + self.up(hidden.flatten(-2)).permute(0, 3, 1, 2)

@@ -85,8 +85,8 @@ class Run:
 
     def loop(self, stopped: list[int]) -> int:
         """Train until the budget is used up or `stopped` holds a signal, then save; returns the signal or 0."""
-        forward: nn.Module = _InTraining(self.network)
-        forward = torch.compile(forward) if self.settings.devices.compile else forward
+        network = _InTraining(self.network)
+        forward = torch.compile(network) if self.settings.devices.compile else network
         module = self.fabric.setup_module(forward)
         optimizers = self.fabric.setup_optimizers(*self.optimizers)
         optimizers = optimizers if isinstance(optimizers, tuple) else (optimizers,)

@@ -1,0 +1,63 @@
+"""`ceair study`."""
+
+from typing import Annotated
+
+import typer
+
+Name = Annotated[str, typer.Argument(metavar="STUDY", help="A YAML file, such as configs/study.yaml, or `smoke`.")]
+Jobs = Annotated[int, typer.Option(min=1, help="So many runs at a time, each in a process of its own.")]
+One = Annotated[str | None, typer.Option("--run", metavar="PART/VARIANT/SEED", help="Only this run, here; no tables.")]
+ReportOnly = Annotated[bool, typer.Option("--report", help="Only tables and plots, of the runs that are finished.")]
+
+
+def study(
+    name: Name,
+    overrides: Annotated[list[str] | None, typer.Argument(help="a.b=c, such as data.root=DIR.")] = None,
+    jobs: Jobs = 1,
+    run: One = None,
+    report: ReportOnly = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the tables as one JSON document.")] = False,
+) -> None:
+    """Compare CEA with its baselines and ablations under one budget: train, score, write tables and plots.
+
+    A second call goes on where the first one stopped, within a run, too. Results, tables and plots lie in the output
+    folder of the study.
+    """
+    import json
+
+    from ceair.cli.process import Signals
+    from ceair.errors import CeairError, ConfigError
+    from ceair.study.settings import read, runs
+
+    words = overrides or []
+    settings = read(name, words)
+    wanted = runs(settings)
+    try:
+        import tensorboard  # noqa: F401
+
+        from ceair.study.report import write_report
+        from ceair.study.run import perform
+        from ceair.study.runner import run_all
+        from ceair.study.sets import prepare
+    except ImportError as error:
+        raise CeairError(f"a study needs more packages: `pip install 'ceair[train,bench,plots]'` ({error})") from error
+
+    if run is not None:
+        from ceair.cli.process import keep_large_blocks
+
+        chosen = next((one for one in wanted if one.name == run), None)
+        if chosen is None:
+            raise ConfigError(f"the study has no run `{run}`; its runs are {', '.join(one.name for one in wanted)}")
+        keep_large_blocks()
+        perform(settings, chosen)
+        return
+    failed = []
+    if not report:
+        with Signals():
+            prepare(settings)
+            failed = run_all(settings, wanted, [name, *words], jobs)
+    document = write_report(settings, wanted)
+    if as_json:
+        print(json.dumps(document, indent=2, allow_nan=False))
+    if failed:
+        raise typer.Exit(1)
