@@ -25,7 +25,7 @@ def study(
     """
     import json
 
-    from ceair.cli.process import Signals
+    from ceair.cli.process import Signals, keep_large_blocks
     from ceair.errors import CeairError, ConfigError
     from ceair.study.settings import read, runs
 
@@ -42,13 +42,11 @@ def study(
     except ImportError as error:
         raise CeairError(f"a study needs more packages: `pip install 'ceair[train,bench,plots]'` ({error})") from error
 
+    keep_large_blocks()
     if run is not None:
-        from ceair.cli.process import keep_large_blocks
-
         chosen = next((one for one in wanted if one.name == run), None)
         if chosen is None:
             raise ConfigError(f"the study has no run `{run}`; its runs are {', '.join(one.name for one in wanted)}")
-        keep_large_blocks()
         perform(settings, chosen)
         return
     failed = []

@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from ceair.nn.norm import ChannelNorm
 from ceair.nn.view import square_averages
 
-Modulation = Float[Tensor, "b c2"]
-"""Scales, then shifts, of the channels of each image."""
+Modulation = Float[Tensor, "#b c2"]
+"""Scales, then shifts, of the channels of each image, or of one that all are crops of."""
 
 
 class DescriptorModulation(nn.Module):

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from ceair.nn.feedforward import gate
 from ceair.nn.norm import ChannelNorm
 
-Prompt = Float[Tensor, "b p"]
-"""The mixed prompt of each image."""
+Prompt = Float[Tensor, "#b p"]
+"""The mixed prompt of each image, or of one that all are crops of."""
 
 
 class PromptInjection(nn.Module):

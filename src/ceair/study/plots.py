@@ -20,7 +20,18 @@ Part = Mapping[str, Any]
 Plot = Callable[[], Figure | None]
 
 # Okabe and Ito's colours, which people with any kind of colour vision tell apart; CEA has the strongest.
-_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#000000", "#999999", "#7A5195", "#8C6D31")
+_COLOURS = (
+    "#D55E00",
+    "#0072B2",
+    "#009E73",
+    "#E69F00",
+    "#CC79A7",
+    "#56B4E9",
+    "#000000",
+    "#999999",
+    "#7A5195",
+    "#8C6D31",
+)
 _MARKERS = "osD^vPX<>*"
 _STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "ceair"}
 
@@ -118,8 +129,11 @@ def curves(results: Sequence[Mapping[str, Any]]) -> Figure:
         for axes, curve in zip(panels, (result["curves"].get("train/loss", []), _validation(result)), strict=True):
             axes.plot([step for step, _ in curve], [value for _, value in curve], label=name if first else None, **look)
     panels[0].set(xlabel="step", ylabel="training loss", yscale="log")
+    panels[0].yaxis.set_major_formatter("{x:.3g}")
+    panels[0].yaxis.set_minor_formatter("{x:.3g}")
     panels[1].set(xlabel="step", ylabel="PSNR on held-out samples, dB")
-    panels[1].legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    title = f"dashed: seeds after {seeds[0]}" if len(seeds) > 1 else None
+    panels[1].legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), title=title)
     return figure
 
 

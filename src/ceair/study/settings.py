@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ceair.config import load
-from ceair.data.benchmarks import BENCHMARKS
+from ceair.data.benchmarks import SINGLE_SETS
 from ceair.errors import ConfigError
 from ceair.models.variants import VARIANTS
 from ceair.train.settings import (
@@ -21,6 +21,10 @@ from ceair.train.settings import (
 
 BUNDLED: Mapping[str, Path] = {"smoke": Path(__file__).parent / "smoke.yaml"}
 """Configurations that come with the package, by name; `smoke` makes its own data and takes a minute or two."""
+
+CDD_OPEN = "cdd-open"
+SETS = (CDD_OPEN, *(testset.name for testset in SINGLE_SETS))
+"""What a study can score on, beside its own held-out photos."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,7 @@ class EvaluationSet:
     """Images to score on: a benchmark's test set, or the held-out photos of the study with noise added.
 
     Attributes:
-        benchmark: `cdd-open`, made by the study of its held-out photos, or a set such as `cbsd68`; None for those
-            photos themselves.
+        benchmark: one of `SETS`; `cdd-open` is made of the study's held-out photos. None for those photos themselves.
         noise: strengths to add, in grey levels of 255; only without `benchmark`.
         limit: so many images, evenly spaced.
         crop: the middle square of so many pixels of each image; None for the whole image.
@@ -62,8 +65,8 @@ class EvaluationSet:
     crop: int | None = None
 
     def __post_init__(self) -> None:
-        if self.benchmark is not None and self.benchmark not in BENCHMARKS:
-            raise ValueError(f"there is no benchmark `{self.benchmark}`; choose from {', '.join(BENCHMARKS)}")
+        if self.benchmark is not None and self.benchmark not in SETS:
+            raise ValueError(f"there is no set `{self.benchmark}`; choose from {', '.join(SETS)}")
         if (self.benchmark is None) == (not self.noise):
             raise ValueError("a set needs either a benchmark, or strengths of noise for the held-out photos")
         if any(number is not None and number < 1 for number in (self.limit, self.crop)):

@@ -97,9 +97,7 @@ def difference(first: Sequence[Stratum], second: Sequence[Stratum]) -> Estimate:
     """
     if [stratum.names for stratum in first] != [stratum.names for stratum in second]:
         raise DataError("two variants of the study were not scored on the same photos; score them again")
-    apart = [
-        Stratum(one.share, one.names, one.values - other.values) for one, other in zip(first, second, strict=True)
-    ]
+    apart = [Stratum(one.share, one.names, one.values - other.values) for one, other in zip(first, second, strict=True)]
     result = estimate(apart)
     weighed = [stratum.share / len(stratum.values) * stratum.values for stratum in apart]
     return Estimate(result.mean, result.interval, result.photos, sign_flip_p(np.concatenate(weighed).tolist()))

@@ -1,4 +1,4 @@
-"""The tables of a study as plain data: what each variant scores in each group and condition, and what CEA has over it."""
+"""The tables of a study as plain data: what each variant scores in each group, and what CEA has over it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,7 +32,8 @@ def _part(results: Sequence[Result]) -> dict[str, Any]:
     by_variant: dict[str, list[Result]] = {}
     for result in results:
         by_variant.setdefault(result["variant"], []).append(result)
-    conditions = {one["name"]: {"set": one["set"], "group": one["group"]} for one in results[0]["conditions"]}
+    ordered = sorted(results[0]["conditions"], key=lambda one: GROUPS.index(one["group"]))
+    conditions = {one["name"]: {"set": one["set"], "group": one["group"]} for one in ordered}
     grouped = _grouped(conditions)
     return {
         "steps": results[0]["steps"],

@@ -147,8 +147,8 @@ class Run:
             for group in optimizer.param_groups:
                 group["lr"] = self._lr
         restored, penalty = module(batch.degraded.contiguous(memory_format=torch.channels_last))
-        loss = self.loss(restored, batch.clean) + penalty
-        self.fabric.backward(loss)
+        loss = self.loss(restored, batch.clean)
+        self.fabric.backward(loss + penalty)
         if self.settings.optim.clip:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.optim.clip)
         for optimizer in optimizers:
