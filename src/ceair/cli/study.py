@@ -1,8 +1,12 @@
 """`ceair study`."""
 
-from typing import Annotated
+import json
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from ceair.study.settings import Run, StudySettings
 
 Name = Annotated[str, typer.Argument(metavar="STUDY", help="A YAML file, such as configs/study.yaml, or `smoke`.")]
 Jobs = Annotated[int, typer.Option(min=1, help="So many runs at a time, each in a process of its own.")]
@@ -23,32 +27,21 @@ def study(
     A second call goes on where the first one stopped, within a run, too. Results, tables and plots lie in the output
     folder of the study.
     """
-    import json
-
     from ceair.cli.process import Signals, keep_large_blocks
-    from ceair.errors import CeairError, ConfigError
     from ceair.study.settings import read, runs
 
     words = overrides or []
     settings = read(name, words)
     wanted = runs(settings)
-    try:
-        import tensorboard  # noqa: F401
-
-        from ceair.study.report import write_report
-        from ceair.study.run import perform
-        from ceair.study.runner import run_all
-        from ceair.study.sets import prepare
-    except ImportError as error:
-        raise CeairError(f"a study needs more packages: `pip install 'ceair[train,bench,plots]'` ({error})") from error
-
+    _require_packages()
     keep_large_blocks()
     if run is not None:
-        chosen = next((one for one in wanted if one.name == run), None)
-        if chosen is None:
-            raise ConfigError(f"the study has no run `{run}`; its runs are {', '.join(one.name for one in wanted)}")
-        perform(settings, chosen)
+        _perform(settings, wanted, run)
         return
+    from ceair.study.report import write_report
+    from ceair.study.runner import run_all
+    from ceair.study.sets import prepare
+
     failed = []
     if not report:
         with Signals():
@@ -59,3 +52,25 @@ def study(
         print(json.dumps(document, indent=2, allow_nan=False))
     if failed:
         raise typer.Exit(1)
+
+
+def _perform(settings: "StudySettings", wanted: "list[Run]", name: str) -> None:
+    from ceair.errors import ConfigError
+    from ceair.study.run import perform
+
+    chosen = next((one for one in wanted if one.name == name), None)
+    if chosen is None:
+        raise ConfigError(f"the study has no run `{name}`; its runs are {', '.join(one.name for one in wanted)}")
+    perform(settings, chosen)
+
+
+def _require_packages() -> None:
+    from ceair.errors import CeairError
+
+    try:
+        import lightning.fabric
+        import matplotlib
+        import skimage
+        import tensorboard  # noqa: F401
+    except ImportError as error:
+        raise CeairError(f"a study needs more packages: `pip install 'ceair[train,bench,plots]'` ({error})") from error

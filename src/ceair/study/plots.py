@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ _COLOURS = (
     "#8C6D31",
 )
 _MARKERS = "osD^vPX<>*"
-_STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "ceair"}
+_STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "ceair"}
 
 
 def draw(output: Path, tables: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> list[Path]:
@@ -57,12 +58,12 @@ def _plots(tables: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> d
     found: dict[str, Plot] = {}
     for name, part in tables["parts"].items():
         own = [result for result in results if result["part"] == name]
-        found[f"{name}-quality"] = lambda part=part: quality(part)
-        found[f"{name}-differences"] = lambda part=part: differences(part)
-        found[f"{name}-conditions"] = lambda part=part: conditions(part)
-        found[f"{name}-curves"] = lambda own=own: curves(own)
-        found[f"{name}-cost"] = lambda part=part: cost(part, tables["costs"])
-        found[f"{name}-ranks"] = lambda part=part: rank_sweep(part)
+        found[f"{name}-quality"] = partial(quality, part)
+        found[f"{name}-differences"] = partial(differences, part)
+        found[f"{name}-conditions"] = partial(conditions, part)
+        found[f"{name}-curves"] = partial(curves, own)
+        found[f"{name}-cost"] = partial(cost, part, tables["costs"])
+        found[f"{name}-ranks"] = partial(rank_sweep, part)
     return found
 
 

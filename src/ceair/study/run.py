@@ -61,11 +61,17 @@ def perform(settings: StudySettings, run: Run) -> None:
     load_into(restored, load_tensors(weights)[0], str(weights))
     accelerator = settings.training.devices.accelerator
     restorer = Restorer(restored.eval(), "cpu" if accelerator == "cpu" else "auto", engine="torch", precision="fp32")
-    started = time.monotonic()
+    result = _told(settings, run, restorer)
+    write_atomically(ours.output / RESULT, json.dumps(result, allow_nan=False).encode())
+
+
+def _told(settings: StudySettings, run: Run, restorer: Restorer) -> dict[str, Any]:
+    """The scores of a trained network, how long it took and what it ran on, and the curves of its training."""
+    place, started = folder(settings, run), time.monotonic()
     scores = [_score(condition, restorer) for condition in conditions(settings)]
     print(f"scored in {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
-    _, clock = load_tensors(ours.output / "state.safetensors")
-    result = {
+    _, clock = load_tensors(place / "state.safetensors")
+    return {
         "part": run.part,
         "variant": run.variant,
         "seed": run.seed,
@@ -75,10 +81,9 @@ def perform(settings: StudySettings, run: Run) -> None:
         "versions": versions(),
         "hardware": hardware(str(restorer.device)),
         "sets": _sets(settings),
-        "curves": _curves(ours.output / "tensorboard"),
+        "curves": _curves(place / "tensorboard"),
         "conditions": scores,
     }
-    write_atomically(ours.output / RESULT, json.dumps(result, allow_nan=False).encode())
 
 
 def _score(condition: Condition, restorer: Restorer) -> dict[str, Any]:
