@@ -65,12 +65,12 @@ def _perform(settings: "StudySettings", wanted: "list[Run]", name: str) -> None:
 
 
 def _require_packages() -> None:
+    from importlib.util import find_spec
+
     from ceair.errors import CeairError
 
-    try:
-        import lightning.fabric
-        import matplotlib
-        import skimage
-        import tensorboard  # noqa: F401
-    except ImportError as error:
-        raise CeairError(f"a study needs more packages: `pip install 'ceair[train,bench,plots]'` ({error})") from error
+    missing = [name for name in ("lightning", "tensorboard", "skimage", "matplotlib") if find_spec(name) is None]
+    if missing:
+        raise CeairError(
+            f"a study needs more packages: `pip install 'ceair[train,bench,plots]'` ({', '.join(missing)} is missing)"
+        )
