@@ -6,12 +6,15 @@ import pytest
 
 from ceair.config import load
 from ceair.models import PRESETS
+from ceair.models.variants import ABLATIONS, MAIN
+from ceair.study.settings import BUNDLED, StudySettings, runs, train_settings
 from ceair.train.settings import TrainSettings
 
 CONFIGS = Path(__file__).parents[2] / "configs"
+STUDY = CONFIGS / "study.yaml"
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted({*CONFIGS.glob("*.yaml")} - {STUDY}), ids=lambda path: path.name)
 def test_config_loads_and_names_a_preset_and_known_sources(path: Path) -> None:
     settings = load(TrainSettings, path)
     assert settings.preset in PRESETS
@@ -24,3 +27,14 @@ def test_held_out_list_has_sixty_photos_and_no_stem_twice() -> None:
     stems = [line for line in lines if not line.startswith("#")]
     assert len(photos) == 60
     assert len(stems) == len(set(stems))
+
+
+@pytest.mark.parametrize("path", [STUDY, *BUNDLED.values()], ids=lambda path: path.name)
+def test_studies_train_every_variant_on_known_sources(path: Path) -> None:
+    settings = load(StudySettings, path)
+    assert {ingredient.source for ingredient in settings.data.mixture} <= set(settings.data.sources)
+    wanted = runs(settings)
+    assert {run.variant for run in wanted} == {*MAIN, *ABLATIONS}
+    assert {run.variant for run in wanted[: len(MAIN)]} == set(MAIN), "the main variants come first"
+    for run in wanted:
+        assert train_settings(settings, run).train.steps == run.steps

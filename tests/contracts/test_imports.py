@@ -5,7 +5,18 @@ import sys
 
 import pytest
 
-EXTRAS = ("lightning", "tensorboard", "skimage", "openvino", "onnx", "onnxruntime", "gradio", "ray", "torchvision")
+EXTRAS = (
+    "lightning",
+    "tensorboard",
+    "skimage",
+    "openvino",
+    "onnx",
+    "onnxruntime",
+    "gradio",
+    "ray",
+    "matplotlib",
+    "torchvision",
+)
 CORE = (
     "ceair.nn",
     "ceair.models",

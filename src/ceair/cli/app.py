@@ -18,6 +18,7 @@ from ceair.cli.export import export
 from ceair.cli.models import models
 from ceair.cli.restore import restore
 from ceair.cli.serve import serve
+from ceair.cli.study import study
 from ceair.cli.train import train
 from ceair.errors import CeairError, ConfigError
 
@@ -35,7 +36,9 @@ def _ceair() -> None:
     """All-in-one image restoration: noise, rain, haze, snow, low light and blur, one network, no labels, no prompts."""
 
 
-for command in (restore, serve, batch, degrade, train, doctor, evaluate, compare, cost, explain, export, models):
+for command in (
+    restore, serve, batch, degrade, train, study, doctor, evaluate, compare, cost, explain, export, models,
+):  # fmt: skip
     app.command()(command)
 
 

@@ -1,36 +1,28 @@
 """The presets, as data: what each network is made of, what it needs of an image, where its weights are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from torch import nn
-
 from ceair.errors import ConfigError
+from ceair.models.conditioning import CEAConfig, ConditioningFactory
 from ceair.models.unet import UNet
-from ceair.nn import CEA, GatedConvBlock, TransposedAttentionBlock
-
-
-@dataclass(frozen=True)
-class CEAConfig:
-    """Settings of the CEA layers; `pooling` is that of the finest level and halves with each coarser one."""
-
-    rank: int = 16
-    key_width: int = 32
-    probe_width: int = 64
-    heads: int = 4
-    pooling: int = 8
+from ceair.nn import GatedConvBlock, TransposedAttentionBlock
 
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Everything that determines the shape of a network's weights."""
+    """Everything that determines the shape of a network's weights.
+
+    `conditioning` sits where CEA would: a baseline or an ablation of `ceair.models.conditioning`; None for CEA.
+    """
 
     widths: tuple[int, ...]
     encoder_depths: tuple[int, ...]
     decoder_depths: tuple[int, ...]
     stem_stride: int
     family: Literal["gated_conv", "transposed_attention"]
-    cea: CEAConfig = CEAConfig()
+    cea: CEAConfig = field(default_factory=CEAConfig)
+    conditioning: ConditioningFactory | None = None
 
 
 @dataclass(frozen=True)
@@ -102,11 +94,7 @@ def build(network: NetworkConfig) -> UNet:
     """A network with fresh weights, drawn from torch's global generator as `torch.nn` does."""
     block = {"gated_conv": GatedConvBlock, "transposed_attention": TransposedAttentionBlock}[network.family]
 
-    def conditioning(channels: int, level: int) -> nn.Module:
-        cea = network.cea
-        pooling = max(1, cea.pooling // 2**level)
-        return CEA(channels, cea.rank, cea.key_width, cea.probe_width, cea.heads, pooling)
-
+    conditioning = network.conditioning or network.cea
     return UNet(
         network.widths, network.encoder_depths, network.decoder_depths, network.stem_stride, block, conditioning
     )

@@ -7,14 +7,13 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ceair.models.conditioning import ConditioningFactory
 from ceair.nn.context import Context, SeesWholeImage
+from ceair.nn.penalty import Penalised
 from ceair.nn.resample import Downsample, Upsample, pad_to_multiple
 
 BlockFactory = Callable[[int], nn.Module]
 """Makes a block for a number of channels; a block keeps `b c h w`."""
-
-ConditioningFactory = Callable[[int, int], nn.Module]
-"""Makes the part that conditions a decoder level: (channels, level), level 0 being the finest; it keeps `b c h w`."""
 
 Watch = Callable[[nn.Module, Tensor], None]
 """Is told each part of the encoder, bottleneck and decoder stages and the features that it gets, in order."""
@@ -91,8 +90,19 @@ class UNet(nn.Module):
             watch: is told what each part gets, for explanations; it must not change it.
         """
         apply = _by_itself if context is None else _informed(context)
-        if watch is not None:
-            apply = _watched(apply, watch)
+        return self._change(padded, apply if watch is None else _watched(apply, watch))
+
+    def restore_with_penalty(
+        self, degraded: Float[Tensor, "b 3 h w"]
+    ) -> tuple[Float[Tensor, "b 3 h w"], Float[Tensor, ""]]:
+        """As `forward`, and the sum of what the `Penalised` parts add to the training loss; 0 if there are none."""
+        height, width = degraded.shape[-2:]
+        padded = pad_to_multiple(degraded, self.size_multiple)
+        penalties: list[Tensor] = []
+        restored = padded + self._change(padded, _penalising(penalties))
+        return restored[..., :height, :width], sum(penalties, start=padded.new_zeros(()))
+
+    def _change(self, padded: Float[Tensor, "b c h w"], apply: "_Apply") -> Float[Tensor, "b 3 h w"]:
         features = self._body(padded, apply)
         for part in self.decoder[0].children():
             features = apply(part, features)
@@ -165,5 +175,16 @@ def _gathering(context: Context) -> _Apply:
             return part(features)
         context.append(part.summary(features))
         return part(features, context[-1])
+
+    return apply
+
+
+def _penalising(penalties: list[Tensor]) -> _Apply:
+    def apply(part: nn.Module, features: Tensor) -> Tensor:
+        if not isinstance(part, Penalised):
+            return part(features)
+        features, penalty = part.with_penalty(features)
+        penalties.append(penalty)
+        return features
 
     return apply

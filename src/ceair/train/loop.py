@@ -19,7 +19,7 @@ from ceair.checkpoint import load_into, load_tensors
 from ceair.data.mixture import Batch
 from ceair.errors import CeairError
 from ceair.losses import make_loss
-from ceair.models import build, preset
+from ceair.models import NetworkConfig, UNet, build, preset
 from ceair.train.inputs import schedule_steps, training_mixture, validation_batches
 from ceair.train.optim import MovingAverage, learning_rate, make_optimizers
 from ceair.train.report import Reporter, validate
@@ -27,8 +27,11 @@ from ceair.train.settings import TrainSettings
 from ceair.train.state import Clock, load_state, save_state
 
 
-def train(settings: TrainSettings) -> Path | None:
+def train(settings: TrainSettings, network: NetworkConfig | None = None) -> Path | None:
     """Train as the settings say, or go on from `output/state.safetensors`.
+
+    Args:
+        network: is trained instead of the preset's network, whose name then only names the file of weights.
 
     Returns the path of the averaged weights, and None in all processes but the first.
 
@@ -48,7 +51,7 @@ def train(settings: TrainSettings) -> Path | None:
     fabric.launch()
     if devices.threads:
         torch.set_num_threads(devices.threads)
-    run = Run(fabric, settings)
+    run = Run(fabric, settings, network or preset(settings.preset).network)
     with _stop_on_signals(fabric.is_global_zero) as stopped:
         signalled = run.loop(stopped)
     # Only the first process tells: Fabric kills it when one that it started ends with another code than 0.
@@ -60,12 +63,12 @@ def train(settings: TrainSettings) -> Path | None:
 class Run:
     """One process's part of a training run."""
 
-    def __init__(self, fabric: Fabric, settings: TrainSettings) -> None:
-        self.fabric, self.settings = fabric, settings
+    def __init__(self, fabric: Fabric, settings: TrainSettings, config: NetworkConfig) -> None:
+        self.fabric, self.settings, self.config = fabric, settings, config
         self.state_path = settings.output / "state.safetensors"
         self.weights_path = settings.output / f"{settings.preset}.safetensors"
         torch.manual_seed(settings.seed)
-        self.network: nn.Module = build(preset(settings.preset).network)
+        self.network = build(config)
         if settings.init_from and not self.state_path.is_file():
             load_into(self.network, load_tensors(settings.init_from)[0], str(settings.init_from))
         self.network.to(device=fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -82,7 +85,8 @@ class Run:
 
     def loop(self, stopped: list[int]) -> int:
         """Train until the budget is used up or `stopped` holds a signal, then save; returns the signal or 0."""
-        forward = torch.compile(self.network) if self.settings.devices.compile else self.network
+        network = _InTraining(self.network)
+        forward = torch.compile(network) if self.settings.devices.compile else network
         module = self.fabric.setup_module(forward)
         optimizers = self.fabric.setup_optimizers(*self.optimizers)
         optimizers = optimizers if isinstance(optimizers, tuple) else (optimizers,)
@@ -102,8 +106,7 @@ class Run:
                 if ended or (self.clock.seconds - saved) / 60 >= self.settings.checkpoint_minutes:
                     self._save()
                     saved = self.clock.seconds
-                due = (self.clock.seconds - validated) / 60 >= self.settings.validation.every_minutes
-                if due or (ended and not signalled):
+                if self._validation_due(validated) or (ended and not signalled):
                     self._validate()
                     validated = self.clock.seconds
         return signalled
@@ -115,6 +118,13 @@ class Run:
         steps = step / self.steps if self.steps else 0.0
         minutes = self.clock.seconds / 60 / budget.minutes if budget.minutes else 0.0
         return min(1.0, max(steps, minutes))
+
+    def _validation_due(self, validated: float) -> bool:
+        """Whether to validate after this step, when that was last done so many seconds into the run."""
+        every = self.settings.validation
+        if every.every_steps is not None:
+            return self.clock.step % every.every_steps == 0
+        return (self.clock.seconds - validated) / 60 >= every.every_minutes
 
     @property
     def _lr(self) -> float:
@@ -136,9 +146,9 @@ class Run:
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = self._lr
-        restored = module(batch.degraded.contiguous(memory_format=torch.channels_last))
+        restored, penalty = module(batch.degraded.contiguous(memory_format=torch.channels_last))
         loss = self.loss(restored, batch.clean)
-        self.fabric.backward(loss)
+        self.fabric.backward(loss + penalty)
         if self.settings.optim.clip:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.optim.clip)
         for optimizer in optimizers:
@@ -168,10 +178,21 @@ class Run:
 
     def _validate(self) -> None:
         if self.fabric.is_global_zero:
-            network = build(preset(self.settings.preset).network).to(self.fabric.device).eval()
+            network = build(self.config).to(self.fabric.device).eval()
             network.load_state_dict(self.average.weights)
             self.reporter.validation(self.clock, *validate(network, self.validation))
         self.fabric.barrier()
+
+
+class _InTraining(nn.Module):
+    """A network as training calls it: it also returns what its parts add to the loss."""
+
+    def __init__(self, network: UNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, degraded: Tensor) -> tuple[Tensor, Tensor]:
+        return self.network.restore_with_penalty(degraded)
 
 
 class Stopwatch:

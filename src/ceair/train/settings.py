@@ -100,9 +100,13 @@ class DeviceSettings:
 
 @dataclass(frozen=True)
 class ValidationSettings:
-    """How often to validate on the held-out images, and on how many of each kind, cut to how many pixels."""
+    """How often to validate on the held-out images, and on how many of each kind, cut to how many pixels.
+
+    `every_steps` counts in place of `every_minutes` if it is set.
+    """
 
     every_minutes: float = 15.0
+    every_steps: int | None = None
     images: int = 8
     crop: int = 256
 
