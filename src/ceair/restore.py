@@ -12,7 +12,8 @@ from jaxtyping import Float, Shaped
 from PIL import Image
 from torch import Tensor
 
-from ceair.checkpoint import load_network
+from ceair import pretrained
+from ceair.checkpoint import find_weights, load_network
 from ceair.engines import Engine, find_device, make_engine
 from ceair.errors import CeairError, ImageError
 from ceair.image import Picture, from_pillow, read_picture
@@ -81,6 +82,7 @@ class Restorer:
         precision: str = "fp32",
         compiled: bool = False,
     ) -> None:
+        self.network, self.card = network, dict[str, Any]()
         self.engine: Engine = make_engine(network, device, engine, precision, compiled)
         self.limits, self.overlap, self.memory = limits or Limits(), overlap, memory
         if not 0 <= 2 * overlap < self.limits.tile:
@@ -97,9 +99,11 @@ class Restorer:
         memory: int | None = None,
         compiled: bool = False,
     ) -> "Restorer":
-        """A restorer with the weights of a file, or with those that come with the package for a preset.
+        """A restorer with the weights of a preset, if they come with the package, of a file, of a folder that
+        `save_pretrained` made, or of a repository of the Hugging Face hub.
 
         Args:
+            source: `ceair-t`, a path, `owner/name` or `owner/name@revision`; a path goes before a repository.
             engine: `auto` is the fastest installed one whose answers agree with those of float32 torch.
             tile: cut images larger than a square of this side into tiles of this side.
 
@@ -108,8 +112,12 @@ class Restorer:
             CeairError: the device or engine is unknown or absent, or the tiles are too small.
         """
         limits = Limits(whole=tile**2, tile=tile) if tile else None
-        network = load_network(source)
-        return cls(network, device, limits, memory=memory, engine=engine, precision=precision, compiled=compiled)
+        path = find_weights(source)
+        restorer = cls(load_network(path), device, limits, 48, memory, engine, precision, compiled)
+        restorer.card = pretrained.read_card(path)
+        return restorer
+
+    save_pretrained, push_to_hub = pretrained.save, pretrained.push
 
     @property
     def device(self) -> torch.device:
