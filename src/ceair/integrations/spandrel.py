@@ -10,6 +10,7 @@ spandrel is no dependency of ceair: it brings torchvision, which ceair does not 
 """
 
 from functools import cache
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -24,7 +25,6 @@ try:
         ImageModelDescriptor,
         ModelTiling,
         SizeRequirements,
-        StateDict,
     )
     from spandrel.util import KeyCondition
 except ImportError as error:
@@ -45,7 +45,7 @@ class CeairArch(Architecture[UNet]):  # type: ignore[misc]  # of a package that 
     def __init__(self) -> None:
         super().__init__(id="ceair", detect=KeyCondition.has_all(*_PARTS))
 
-    def load(self, state_dict: StateDict) -> ImageModelDescriptor[UNet]:
+    def load(self, state_dict: dict[str, Any]) -> ImageModelDescriptor[UNet]:
         """The network of a preset with these weights, in float32.
 
         The descriptor asks for no tiles: where an image is large the network is run in tiles that share what it knows
