@@ -4,7 +4,7 @@
     python examples/nafnet_like.py --without-cea    # the same without CEA
 
 Written from the paper's text (Chen et al., arXiv 2204.04676), much smaller, with one CEA layer in front of the bottleneck
-and of each decoder level: the two lines marked below are all that it takes.
+and of each decoder level: the two places marked below are all that it takes.
 """
 
 import torch
@@ -74,18 +74,20 @@ class NAFNetLike(nn.Module):
     def __init__(self, with_cea: bool, width: int = 16) -> None:
         super().__init__()
 
-        def look(channels: int) -> nn.Module:
-            return ceair.CEA(channels, rank=8) if with_cea else nn.Identity()  # <- the layer
+        def look(channels: int, pooling: int) -> nn.Module:
+            return ceair.CEA(channels, rank=8, pooling=pooling) if with_cea else nn.Identity()  # <- the layer
 
         self.intro, self.ending = nn.Conv2d(3, width, 3, padding=1), nn.Conv2d(width, 3, 3, padding=1)
         widths = (width, 2 * width)
         self.encoder = nn.ModuleList(Block(channels) for channels in widths)
         self.down = nn.ModuleList(nn.Conv2d(channels, 2 * channels, 2, stride=2) for channels in widths)
-        self.middle = nn.Sequential(look(4 * width), Block(4 * width), Block(4 * width))
+        self.middle = nn.Sequential(look(4 * width, 1), Block(4 * width), Block(4 * width))
         self.up = nn.ModuleList(
             nn.Sequential(nn.Conv2d(2 * channels, 4 * channels, 1), nn.PixelShuffle(2)) for channels in widths
         )
-        self.decoder = nn.ModuleList(nn.Sequential(look(channels), Block(channels)) for channels in widths)  # <- its place
+        self.decoder = nn.ModuleList(  # <- its place
+            nn.Sequential(look(channels, pooling), Block(channels)) for channels, pooling in zip(widths, (4, 2), strict=True)
+        )
 
     def forward(self, degraded: Tensor) -> Tensor:
         """The images plus what the network changes."""

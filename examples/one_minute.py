@@ -16,11 +16,11 @@ from torch import Generator, Tensor, nn
 from ceair.degradations import compose, severity_map
 from ceair.image import read_picture
 
-SIDE = 64
+SIDE = 48
 
 
 def made_up_pictures(count: int, generator: Generator) -> Tensor:
-    """`count 3 64 64` in [0, 1]."""
+    """`count 3 48 48` in [0, 1]."""
     pictures = F.interpolate(torch.rand(count, 3, 3, 3, generator=generator), (SIDE, SIDE), mode="bicubic").clamp(0, 1)
     rows, columns = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
     for _ in range(6):
@@ -35,7 +35,7 @@ def made_up_pictures(count: int, generator: Generator) -> Tensor:
 
 
 def crops_of(path: str, count: int, generator: Generator) -> Tensor:
-    """`count 3 64 64` in [0, 1], from places of a photo."""
+    """`count 3 48 48` in [0, 1], from places of a photo."""
     photo = torch.from_numpy(read_picture(Path(path)).pixels.copy()).movedim(-1, 0).expand(3, -1, -1)
     if min(photo.shape[1:]) < SIDE:
         raise SystemExit(f"{path} is smaller than {SIDE} pixels; give a larger photo")
@@ -55,7 +55,7 @@ def psnr(restored: Tensor, clean: Tensor) -> float:
 
 
 def train(
-    network: nn.Module, seconds: float, picture: str | None = None, batch: int = 8, steps: int | None = None
+    network: nn.Module, seconds: float, picture: str | None = None, batch: int = 4, steps: int | None = None
 ) -> tuple[list[float], float, float]:
     """Train for so long, or for so many steps.
 

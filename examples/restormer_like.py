@@ -4,7 +4,7 @@
     python examples/restormer_like.py --without-cea    # the same without CEA
 
 Written from the paper's text (Zamir et al., arXiv 2111.09881), much smaller, with one CEA layer in front of the bottleneck
-and of each decoder level: the two lines marked below are all that it takes. Channels attend to channels there, with one
+and of each decoder level: the two places marked below are all that it takes. Channels attend to channels there, with one
 weight for the whole image; CEA adds what differs from pixel to pixel.
 """
 
@@ -79,8 +79,8 @@ class RestormerLike(nn.Module):
     def __init__(self, with_cea: bool, width: int = 16) -> None:
         super().__init__()
 
-        def look(channels: int) -> nn.Module:
-            return ceair.CEA(channels, rank=8) if with_cea else nn.Identity()  # <- the layer
+        def look(channels: int, pooling: int) -> nn.Module:
+            return ceair.CEA(channels, rank=8, pooling=pooling) if with_cea else nn.Identity()  # <- the layer
 
         def block(level: int) -> nn.Module:
             return Block(width * 2**level, heads=2**level)
@@ -92,13 +92,15 @@ class RestormerLike(nn.Module):
             nn.Sequential(nn.Conv2d(width * 2**level, width * 2**level // 2, 3, padding=1), nn.PixelUnshuffle(2))
             for level in levels
         )
-        self.bottleneck = nn.Sequential(look(4 * width), block(2))
+        self.bottleneck = nn.Sequential(look(4 * width, 1), block(2))
         self.up = nn.ModuleList(
             nn.Sequential(nn.Conv2d(width * 2 ** (level + 1), width * 2 ** (level + 2), 3, padding=1), nn.PixelShuffle(2))
             for level in levels
         )
         self.fuse = nn.ModuleList(nn.Conv2d(width * 2 ** (level + 1), width * 2**level, 1) for level in levels)
-        self.decoder = nn.ModuleList(nn.Sequential(look(width * 2**level), block(level)) for level in levels)  # <- its place
+        self.decoder = nn.ModuleList(  # <- its place
+            nn.Sequential(look(width * 2**level, 4 // 2**level), block(level)) for level in levels
+        )
         nn.init.zeros_(self.head.weight)  # so that it starts from giving the image back
 
     def forward(self, degraded: Tensor) -> Tensor:
