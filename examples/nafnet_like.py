@@ -3,8 +3,8 @@
     python examples/nafnet_like.py                  # trains for a minute on made-up pictures
     python examples/nafnet_like.py --without-cea    # the same without CEA
 
-Written from the paper's text (Chen et al., arXiv 2204.04676), much smaller, with one CEA layer in front of the bottleneck
-and of each decoder level: the two places marked below are all that it takes.
+Written from the paper's text (Chen et al., arXiv 2204.04676), much smaller, with one CEA layer in front of the
+bottleneck and of each decoder level: the two places marked below are all that it takes.
 """
 
 import torch
@@ -86,7 +86,8 @@ class NAFNetLike(nn.Module):
             nn.Sequential(nn.Conv2d(2 * channels, 4 * channels, 1), nn.PixelShuffle(2)) for channels in widths
         )
         self.decoder = nn.ModuleList(  # <- its place
-            nn.Sequential(look(channels, pooling), Block(channels)) for channels, pooling in zip(widths, (4, 2), strict=True)
+            nn.Sequential(look(channels, pooling), Block(channels))
+            for channels, pooling in zip(widths, (4, 2), strict=True)
         )
 
     def forward(self, degraded: Tensor) -> Tensor:

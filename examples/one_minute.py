@@ -1,8 +1,8 @@
 """What the two networks beside this file share: pictures to train on, damage, and a minute of training.
 
-The pictures are made up, soft colours behind hard-edged shapes, so that nothing has to be downloaded; `--picture` takes
-crops of a photo of yours instead. The damage is noise and rain, each with a severity map of its own: it is uneven, which
-is what a layer is for whose every pixel mixes its own update.
+The pictures are made up, soft colours behind hard-edged shapes, so that nothing has to be downloaded; `--picture`
+takes crops of a photo of yours instead. The damage is noise and rain, each with a severity map of its own: uneven,
+which is what a layer is for whose every pixel mixes its own update.
 """
 
 import argparse
@@ -40,7 +40,9 @@ def crops_of(path: str, count: int, generator: Generator) -> Tensor:
     if min(photo.shape[1:]) < SIDE:
         raise SystemExit(f"{path} is smaller than {SIDE} pixels; give a larger photo")
     tops, lefts = (torch.randint(size - SIDE + 1, (count,), generator=generator) for size in photo.shape[1:])
-    return torch.stack([photo[:, t : t + SIDE, x : x + SIDE] for t, x in zip(tops.tolist(), lefts.tolist(), strict=True)])
+    return torch.stack(
+        [photo[:, t : t + SIDE, x : x + SIDE] for t, x in zip(tops.tolist(), lefts.tolist(), strict=True)]
+    )
 
 
 def damage(clean: Tensor, generator: Generator) -> Tensor:
@@ -76,7 +78,10 @@ def train(
         optimizer.step()
         losses.append(loss.item())
         if len(losses) % 50 == 0:
-            print(f"step {len(losses):5d}  loss {sum(losses[-50:]) / 50:.4f}  {time.monotonic() - start:4.0f} s", flush=True)
+            print(
+                f"step {len(losses):5d}  loss {sum(losses[-50:]) / 50:.4f}  {time.monotonic() - start:4.0f} s",
+                flush=True,
+            )
     with torch.no_grad():
         restored = network.eval()(degraded)
     return losses, psnr(degraded, clean), psnr(restored, clean)

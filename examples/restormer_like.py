@@ -3,9 +3,9 @@
     python examples/restormer_like.py                  # trains for a minute on made-up pictures
     python examples/restormer_like.py --without-cea    # the same without CEA
 
-Written from the paper's text (Zamir et al., arXiv 2111.09881), much smaller, with one CEA layer in front of the bottleneck
-and of each decoder level: the two places marked below are all that it takes. Channels attend to channels there, with one
-weight for the whole image; CEA adds what differs from pixel to pixel.
+Written from the paper's text (Zamir et al., arXiv 2111.09881), much smaller, with one CEA layer in front of the
+bottleneck and of each decoder level: the two places marked below are all that it takes. Channels attend to channels
+there, with one weight for the whole image; CEA adds what differs from pixel to pixel.
 """
 
 import torch
@@ -32,7 +32,8 @@ class TransposedAttention(nn.Module):
         self.heads = heads
         self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
         self.to_all = nn.Sequential(
-            nn.Conv2d(channels, 3 * channels, 1), nn.Conv2d(3 * channels, 3 * channels, 3, padding=1, groups=3 * channels)
+            nn.Conv2d(channels, 3 * channels, 1),
+            nn.Conv2d(3 * channels, 3 * channels, 3, padding=1, groups=3 * channels),
         )
         self.project = nn.Conv2d(channels, channels, 1)
 
@@ -85,21 +86,22 @@ class RestormerLike(nn.Module):
         def block(level: int) -> nn.Module:
             return Block(width * 2**level, heads=2**level)
 
-        levels = range(2)
+        levels, widths = range(2), (width, 2 * width)
         self.embed, self.head = nn.Conv2d(3, width, 3, padding=1), nn.Conv2d(width, 3, 3, padding=1)
         self.encoder = nn.ModuleList(block(level) for level in levels)
         self.down = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(width * 2**level, width * 2**level // 2, 3, padding=1), nn.PixelUnshuffle(2))
-            for level in levels
+            nn.Sequential(nn.Conv2d(channels, channels // 2, 3, padding=1), nn.PixelUnshuffle(2)) for channels in widths
         )
         self.bottleneck = nn.Sequential(look(4 * width, 1), block(2))
         self.up = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(width * 2 ** (level + 1), width * 2 ** (level + 2), 3, padding=1), nn.PixelShuffle(2))
+            nn.Sequential(
+                nn.Conv2d(width * 2 ** (level + 1), width * 2 ** (level + 2), 3, padding=1), nn.PixelShuffle(2)
+            )
             for level in levels
         )
-        self.fuse = nn.ModuleList(nn.Conv2d(width * 2 ** (level + 1), width * 2**level, 1) for level in levels)
+        self.fuse = nn.ModuleList(nn.Conv2d(2 * channels, channels, 1) for channels in widths)
         self.decoder = nn.ModuleList(  # <- its place
-            nn.Sequential(look(width * 2**level, 4 // 2**level), block(level)) for level in levels
+            nn.Sequential(look(widths[level], 4 // 2**level), block(level)) for level in levels
         )
         nn.init.zeros_(self.head.weight)  # so that it starts from giving the image back
 

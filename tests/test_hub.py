@@ -84,7 +84,9 @@ def test_weights_that_half_precision_cannot_hold_are_saved_in_full(tmp_path):
     network = build(PRESETS["ceair-t"].network).eval()
     path = save_network(network, tmp_path)
     again = load_network(tmp_path)
-    assert all(torch.equal(a, b) for a, b in zip(network.state_dict().values(), again.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(network.state_dict().values(), again.state_dict().values(), strict=True)
+    )
     card = json.loads((tmp_path / "config.json").read_text())
     assert card["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert card["parameters"] == sum(parameter.numel() for parameter in network.parameters())
@@ -112,7 +114,7 @@ def test_nothing_is_claimed_of_weights_without_a_card(tmp_path):
     assert "Weights for `ceair-s`, a network of 6.08 M parameters" in text
 
 
-def test_nothing_is_replaced_unasked(saved, tmp_path):
+def test_nothing_is_replaced_unasked(tmp_path):
     network = load_network("ceair-t")
     save_network(network, tmp_path)
     with pytest.raises(CeairError, match="exists; overwrite=True"):
@@ -123,12 +125,12 @@ def test_nothing_is_replaced_unasked(saved, tmp_path):
         save_network(network, tmp_path / "file" / "below")
 
 
-def test_a_card_of_other_weights_is_not_taken_for_theirs(saved, tmp_path):
+def test_a_card_of_other_weights_is_not_taken_for_theirs(tmp_path):
     save_network(load_network("ceair-t"), tmp_path, {"scores": {}})
     save_tensors(tmp_path / "model.safetensors", build(PRESETS["ceair-t"].network).state_dict(), {"preset": "ceair-t"})
     assert Restorer.from_pretrained(tmp_path, "cpu", engine="torch", precision="fp32").card == {}
     (tmp_path / "config.json").write_text("{")
-    with pytest.raises(WeightsError, match="card .* is damaged"):
+    with pytest.raises(WeightsError, match=r"card .* is damaged"):
         Restorer.from_pretrained(tmp_path, "cpu", engine="torch", precision="fp32")
 
 
@@ -182,7 +184,7 @@ def test_weights_and_card_are_fetched_once_and_then_need_no_hub(fake, saved):
     assert len(fake.asked) == 2
 
 
-def test_weights_without_a_card_are_weights(fake, saved):
+def test_weights_without_a_card_are_weights(fake):
     fake.files = {("owner/name", None, "model.safetensors")}
     assert find_weights("owner/name").name == "model.safetensors"
 
@@ -200,7 +202,10 @@ def test_a_path_goes_before_a_repository_and_a_path_is_never_one(fake, saved, mo
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (ConnectionError("Name or service not known\nmore"), r"cannot be reached \(Name or service not known\): connect"),
+        (
+            ConnectionError("Name or service not known\nmore"),
+            r"cannot be reached \(Name or service not known\): connect",
+        ),
         (hub_errors.OfflineModeIsEnabled("Offline mode is enabled."), "cannot be reached .Offline mode"),
         (hub_errors.LocalEntryNotFoundError("not here"), "cannot be reached"),
         (refused(hub_errors.RepositoryNotFoundError), "no file, folder or hub repository owner/name"),
@@ -216,7 +221,7 @@ def test_each_way_to_fail_is_one_sentence(fake, error, words):
     assert "\n" not in str(caught.value)
 
 
-def test_pushing_uploads_what_saving_writes(monkeypatch, tmp_path):
+def test_pushing_uploads_what_saving_writes(monkeypatch):
     calls = []
 
     class Api:
@@ -249,5 +254,5 @@ def test_a_push_that_is_refused_says_how_to_log_in(monkeypatch):
         raise refused(hub_errors.LocalTokenNotFoundError)
 
     monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", refuse)
-    with pytest.raises(WeightsError, match=r"owner/name on the hub \(Client Error\); log in"):
+    with pytest.raises(WeightsError, match=r"owner/name on the hub \(Client Error\); log in as"):
         Restorer(load_network("ceair-t"), "cpu").push_to_hub("owner/name")

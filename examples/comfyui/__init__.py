@@ -1,8 +1,8 @@
 """Two nodes for ComfyUI: load weights of ceair, and restore images with them.
 
-Put this folder into ComfyUI's `custom_nodes` as `ceair`, and `pip install ceair` into the Python that runs ComfyUI. Images
-are restored whole, or in tiles that share what the network knows of the whole image; alpha is passed through. Where
-spandrel is there, ComfyUI's own loader of upscale models reads the same weights.
+Put this folder into ComfyUI's `custom_nodes` as `ceair`, and `pip install` ceair into the Python that runs ComfyUI.
+Images are restored whole, or in tiles that share what the network knows of the whole image; alpha is passed through.
+Where spandrel is there, ComfyUI's own loader of upscale models reads the same weights.
 """
 
 from contextlib import suppress

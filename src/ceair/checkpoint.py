@@ -116,8 +116,8 @@ def _bundled(name: str) -> Path:
     path = BUNDLED / f"{name}.safetensors"
     if not path.is_file():
         raise WeightsError(
-            f"no weights of `{name}` come with this package; train them (`ceair train configs/ceair-t.yaml preset={name}"
-            " data.root=DIR`), or give a file, a folder or a hub repository owner/name that holds some"
+            f"no weights of `{name}` come with this package; train them (`ceair train configs/ceair-t.yaml"
+            f" preset={name} data.root=DIR`), or give a file, a folder or a hub repository owner/name that holds some"
         )
     return path
 

@@ -30,8 +30,8 @@ def fetch(name: str, file: str) -> Path:
     Raises:
         WeightsError: the hub cannot be reached, or it has no such repository, revision or file.
     """
-    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
     from huggingface_hub import errors as hub_errors
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
 
     found = _REPOSITORY.fullmatch(name)
     if not found:
@@ -47,7 +47,7 @@ def fetch(name: str, file: str) -> Path:
     except (hub_errors.LocalEntryNotFoundError, hub_errors.OfflineModeIsEnabled) as error:
         raise WeightsError(_unreachable(name, error)) from error
     except hub_errors.EntryNotFoundError as error:
-        raise WeightsError(f"{name} on the hub holds no {file}; weights for ceair are saved by its push_to_hub") from error
+        raise WeightsError(f"{name} on the hub holds no {file}; push_to_hub of ceair makes one") from error
     except hub_errors.RevisionNotFoundError as error:
         raise WeightsError(f"{repository} on the hub has no revision `{revision}`; name another or none") from error
     except (hub_errors.RepositoryNotFoundError, hub_errors.HFValidationError) as error:
@@ -77,7 +77,7 @@ def upload(folder: Path, repository: str, private: bool | None, message: str) ->
         return str(api.upload_folder(repo_id=repository, folder_path=folder, commit_message=message).commit_url)
     except Exception as error:  # as above
         raise WeightsError(
-            f"cannot write to {repository} on the hub ({_reason(error)}); log in with `hf auth login` as somebody who may"
+            f"cannot write to {repository} on the hub ({_reason(error)}); log in as somebody who may: `hf auth login`"
         ) from error
 
 

@@ -20,8 +20,8 @@ restorer = ceair.Restorer.from_pretrained("{place}")
 image = restorer("photo.jpg")  # a path, Pillow image, array or tensor in; the same kind out
 ```
 
-Nothing but the image is given to the network: no label, no prompt. Images of any size come back in their size; large ones
-are worked on in tiles that share what the network knows of the whole image.
+Nothing but the image is given to the network: no label, no prompt. Images of any size come back in their size; large
+ones are worked on in tiles that share what the network knows of the whole image.
 """
 
 
@@ -29,8 +29,8 @@ def readme(card: Mapping[str, Any], place: str) -> str:
     """Markdown with the front matter that the hub reads.
 
     Args:
-        card: what is known of the weights. All keys are optional but `preset`, the name of their network; `license` is an
-            identifier of the hub's list, such as `apache-2.0`. Nothing is said about what the card does not hold.
+        card: what is known of the weights. All keys are optional but `preset`, the name of their network; `license` is
+            an identifier of the hub's list, such as `apache-2.0`. Nothing is said about what the card does not hold.
         place: where users find the weights: `owner/name`, or the path of a folder.
     """
     from huggingface_hub import ModelCardData
@@ -59,9 +59,9 @@ def _head(card: Mapping[str, Any]) -> str:
     size = f" of {card['parameters'] / 1e6:.2f} M parameters" if "parameters" in card else ""
     return (
         f"# {card.get('name', card['preset'])}\n\n"
-        f"Weights for `{card['preset']}`, a network{size} that restores photographs with noise, rain, haze, snow, low light or"
-        " blur, alone or mixed, even or uneven. It is built on Continuous Expert Assembly (arXiv 2605.06127), as the software"
-        " `ceair` reads that paper's abstract; the authors of the paper took no part in it."
+        f"Weights for `{card['preset']}`, a network{size} that restores photographs with noise, rain, haze, snow, low"
+        " light or blur, alone or mixed, even or uneven. It is built on Continuous Expert Assembly (arXiv 2605.06127),"
+        " as the software `ceair` reads that paper's abstract; the authors of the paper took no part in it."
     )
 
 
@@ -69,8 +69,8 @@ def _scores(card: Mapping[str, Any]) -> str:
     if not card.get("scores"):
         return ""
     return (
-        "## Scores\n\nRGB, sides cropped to multiples of 16, floats; noise clipped and truncated to 8 bits. PSNR in dB.\n\n"
-        + scores_table(card["scores"])
+        "## Scores\n\nRGB, sides cropped to multiples of 16, floats; noise clipped and truncated to 8 bits. PSNR in dB."
+        "\n\n" + scores_table(card["scores"])
     )
 
 

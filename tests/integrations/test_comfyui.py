@@ -36,7 +36,7 @@ def test_each_node_has_what_comfyui_asks_for(nodes):
     for node in nodes.NODE_CLASS_MAPPINGS.values():
         words = node.INPUT_TYPES()["required"]
         code = getattr(node, node.FUNCTION).__code__
-        assert [name for name in code.co_varnames[1 : code.co_argcount]] == list(words)
+        assert list(code.co_varnames[1 : code.co_argcount]) == list(words)
         assert isinstance(node.RETURN_TYPES, tuple)
         assert node.CATEGORY
 

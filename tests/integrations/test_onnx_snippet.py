@@ -31,7 +31,9 @@ def folder(tmp_path_factory):
 def test_the_snippet_gives_what_ceair_gives(folder, size):
     photo = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
     np.save(folder / "photo.npy", photo)
-    done = subprocess.run([sys.executable, "-c", ALONE + SNIPPET], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE + SNIPPET], cwd=folder, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     restored = np.load(folder / "restored.npy")
     expected = Restorer(load_network("ceair-t"), "cpu")(photo)
