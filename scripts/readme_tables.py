@@ -9,10 +9,10 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 from ceair.checkpoint import BUNDLED
 from ceair.cost import count
+from ceair.model_card import scores_table
 from ceair.models import PRESETS
 
 ROOT = Path(__file__).parents[1]
@@ -36,13 +36,7 @@ def main() -> None:
 
 def results() -> str:
     """The scores of the card of ceair-t, a row for each condition of each set."""
-    card = json.loads((BUNDLED / "ceair-t.json").read_text(encoding="utf-8"))
-    rows = ["| set | images | input PSNR | PSNR | SSIM 7x7 | SSIM Gaussian |", "|---|---|---|---|---|---|"]
-    for name, conditions in card["scores"].items():
-        for condition, score in conditions.items():
-            title = name if condition == "pairs" else f"{name}, {condition}"
-            rows.append(f"| {title} | {score['images']} | {_row(score)} |")
-    return "\n".join(rows)
+    return scores_table(json.loads((BUNDLED / "ceair-t.json").read_text(encoding="utf-8"))["scores"])
 
 
 def costs() -> str:
@@ -54,11 +48,6 @@ def costs() -> str:
         sizes = f"{cost.parameters / 1e6:.2f} M | {cost.multiply_adds / 1e9:.2f} G"
         rows.append(f"| `{preset.name}` | {sizes} | {shares} | {preset.purpose} |")
     return "\n".join(rows)
-
-
-def _row(score: dict[str, Any]) -> str:
-    numbers = [(score["input_psnr"], 2), (score["psnr"], 2), (score["ssim_uniform"], 4), (score["ssim_gaussian"], 4)]
-    return " | ".join("-" if number is None else f"{number:.{decimals}f}" for number, decimals in numbers)
 
 
 def _insert(text: str, name: str, table: str) -> str:

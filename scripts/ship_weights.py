@@ -30,6 +30,7 @@ def main() -> None:
         "name": name,
         "sha256": hashlib.sha256(content).hexdigest(),
         "parameters": sum(parameter.numel() for parameter in load_network(weights).parameters()),
+        "license": "apache-2.0",
         "licence": "The file is under Apache-2.0; the photos it was trained on have terms of their own, listed below.",
         "blind": "One set of weights for all damages; nothing but the image is given to the network.",
         "hardware": arguments.hardware,

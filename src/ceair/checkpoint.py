@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
+from ceair import hub
 from ceair.errors import ConfigError, WeightsError
 from ceair.files import is_file, write_atomically
 from ceair.models import PRESETS, UNet, build, preset
@@ -83,24 +85,45 @@ def load_into(network: nn.Module, tensors: Mapping[str, Tensor], origin: str) ->
 
 
 def find_weights(source: str | Path) -> Path:
-    """The weights file that `source` names: a file, or a preset whose weights come with the package.
+    """The weights file that `source` names: a file, a folder with `model.safetensors`, a preset whose weights come with
+    the package, or a repository of the Hugging Face hub, `owner/name` or `owner/name@revision`, which is fetched.
 
     Raises:
-        WeightsError: there is no such file or preset, or the preset has no bundled weights.
+        WeightsError: there is none of these, the preset has no bundled weights, or the hub cannot be reached.
     """
-    name = str(source)
+    name, path = str(source), Path(source)
     if name in PRESETS:
-        path = BUNDLED / f"{name}.safetensors"
-        if not path.is_file():
-            raise WeightsError(f"no weights of `{name}` come with this package; train them or give the path of a file")
+        return _bundled(name)
+    if is_file(path):
         return path
-    if not is_file(source):
-        raise WeightsError(f"there is no weights file {source}; give a path or one of {', '.join(PRESETS)}")
-    return Path(source)
+    if is_file(path / hub.WEIGHTS):
+        return path / hub.WEIGHTS
+    with suppress(OSError):  # a name that is too long names no folder
+        if path.is_dir():
+            raise WeightsError(f"the folder {path} holds no {hub.WEIGHTS}; give a folder that save_pretrained made")
+    if isinstance(source, str) and hub.is_repository(source):
+        fetched = hub.fetch(source, hub.WEIGHTS)
+        with suppress(WeightsError):  # weights without a card are weights
+            hub.fetch(source, hub.CARD)
+        return fetched
+    raise WeightsError(
+        f"there is no weights file {source}; give a file, a folder, a hub repository owner/name or one of"
+        f" {', '.join(PRESETS)}"
+    )
+
+
+def _bundled(name: str) -> Path:
+    path = BUNDLED / f"{name}.safetensors"
+    if not path.is_file():
+        raise WeightsError(
+            f"no weights of `{name}` come with this package; train them (`ceair train configs/ceair-t.yaml"
+            f" preset={name} data.root=DIR`), or give a file, a folder or a hub repository owner/name that holds some"
+        )
+    return path
 
 
 def load_network(source: str | Path) -> UNet:
-    """The network of a weights file or of a preset's bundled weights, in float32 and evaluation mode.
+    """The network whose weights `source` names (see `find_weights`), in float32 and evaluation mode.
 
     Raises:
         WeightsError: as `find_weights` and `load_into`, or the file does not say which preset it belongs to.

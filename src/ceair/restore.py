@@ -10,8 +10,9 @@ from jaxtyping import Float, Shaped
 from PIL import Image
 from torch import Tensor
 
+from ceair import pretrained
 from ceair.caution import Caution, Damping, blended, load_caution, moments
-from ceair.checkpoint import load_network
+from ceair.checkpoint import find_weights, load_network
 from ceair.engines import Engine, find_device, make_engine
 from ceair.errors import CeairError, ImageError
 from ceair.image import Picture, from_pillow, read_picture
@@ -78,6 +79,7 @@ class Restorer:
         rank_scale: RankScale | None = None,
         cautious: bool | Caution = False,
     ) -> None:
+        self.card = dict[str, Any]()
         self.network = network if rank_scale is None else with_rank_scale(network, rank_scale)
         self.damping = Damping(strength, load_caution("ceair-t") if cautious is True else cautious or None)
         self.engine: Engine = make_engine(self.network, device, engine, precision, compiled)
@@ -99,9 +101,11 @@ class Restorer:
         rank_scale: RankScale | None = None,
         cautious: bool = False,
     ) -> "Restorer":
-        """A restorer with the weights of a file, or with those that come with the package for a preset.
+        """A restorer with the weights of a preset, if they come with the package, of a file, of a folder that
+        `save_pretrained` made, or of a repository of the Hugging Face hub.
 
         Args:
+            source: `ceair-t`, a path, `owner/name` or `owner/name@revision`; a path goes before a repository.
             engine: `auto` is the fastest installed one whose answers agree with those of float32 torch.
             tile: cut images larger than a square of this side into tiles of this side.
             strength, rank_scale: as of `Restorer`.
@@ -111,8 +115,9 @@ class Restorer:
             WeightsError: there are no such weights, or they are damaged.
             CeairError: the device or engine is unknown or absent, or the tiles are too small.
         """
-        return cls(
-            load_network(source),
+        path = find_weights(source)
+        restorer = cls(
+            load_network(path),
             device,
             Limits(whole=tile**2, tile=tile) if tile else None,
             memory=memory,
@@ -121,8 +126,12 @@ class Restorer:
             compiled=compiled,
             strength=strength,
             rank_scale=rank_scale,
-            cautious=load_caution(source) if cautious else False,
+            cautious=load_caution(path) if cautious else False,
         )
+        restorer.card = pretrained.read_card(path)
+        return restorer
+
+    save_pretrained, push_to_hub = pretrained.save, pretrained.push
 
     @property
     def device(self) -> torch.device:

@@ -62,11 +62,11 @@ def _rounded_with_sums(weight: Float[Tensor, "rows ..."]) -> Float[Tensor, "rows
 
 
 def fingerprint(network: UNet) -> str:
-    """32 hexadecimal digits that differ where weights on the CPU do."""
+    """32 hexadecimal digits that differ where weights do."""
     digest = hashlib.sha256()
     for name, tensor in network.state_dict().items():
         digest.update(f"{name} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.contiguous().numpy().tobytes())
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:32]
 
 

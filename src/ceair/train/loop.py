@@ -15,7 +15,7 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from ceair.checkpoint import load_into, load_tensors
+from ceair.checkpoint import find_weights, load_into, load_tensors
 from ceair.data.mixture import Batch
 from ceair.errors import CeairError
 from ceair.losses import make_loss
@@ -70,7 +70,8 @@ class Run:
         torch.manual_seed(settings.seed)
         self.network = build(config)
         if settings.init_from and not self.state_path.is_file():
-            load_into(self.network, load_tensors(settings.init_from)[0], str(settings.init_from))
+            weights, _ = load_tensors(find_weights(settings.init_from.as_posix()))
+            load_into(self.network, weights, str(settings.init_from))
         self.network.to(device=fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = MovingAverage(self.network, settings.optim.ema)
         self.optimizers = make_optimizers(self.network, settings.optim)
