@@ -48,15 +48,8 @@ DAMAGES: tuple[tuple[str, Mapping[str, tuple[float, float]]], ...] = (
     ("jpeg", {"jpeg": (0.2, 0.9)}),
     ("haze and rain", {"haze": (0.2, 0.6), "rain": (0.2, 0.6)}),
 )
-MOST_LOSS = {
-    "noise": 0.07,
-    "rain": 0.07,
-    "low light": 0.07,
-    "haze": 0.3,
-    "snow": 0.3,
-    "darkened": 0.3,
-    "haze and rain": 0.3,
-}
+MOST_LOSS = dict.fromkeys(("noise", "rain", "low light"), 0.03)
+MOST_LOSS |= dict.fromkeys(("haze", "snow", "darkened", "haze and rain"), 0.1)
 """Mean PSNR in dB that each kind may lose; kinds that the network hardly helps, blur and JPEG, may lose any."""
 
 CAP = 60.0
