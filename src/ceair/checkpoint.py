@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ceair import hub
 from ceair.errors import ConfigError, WeightsError
-from ceair.files import is_file, write_atomically
+from ceair.files import is_file, is_folder, write_atomically
 from ceair.models import PRESETS, UNet, build, preset
 
 BUNDLED = Path(__file__).parent / "weights"
@@ -98,9 +98,8 @@ def find_weights(source: str | Path) -> Path:
         return path
     if is_file(path / hub.WEIGHTS):
         return path / hub.WEIGHTS
-    with suppress(OSError):  # a name that is too long names no folder
-        if path.is_dir():
-            raise WeightsError(f"the folder {path} holds no {hub.WEIGHTS}; give a folder that save_pretrained made")
+    if is_folder(path):
+        raise WeightsError(f"the folder {path} holds no {hub.WEIGHTS}; give a folder that save_pretrained made")
     if isinstance(source, str) and hub.is_repository(source):
         fetched = hub.fetch(source, hub.WEIGHTS)
         with suppress(WeightsError):  # weights without a card are weights
