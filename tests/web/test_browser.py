@@ -24,7 +24,7 @@ OPTIONS = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     " --disable-component-update --disable-sync --disable-dev-shm-usage --window-size=1280,900"
 )
-PATIENCE = 60
+PATIENCE = 120  # seconds; a machine may be busy
 
 
 class Page:
@@ -82,6 +82,11 @@ class Page:
         sent = [message["params"] for message in messages if message["method"] == "Network.requestWillBeSent"]
         return [one["request"]["url"] for one in sent if not one["documentURL"].startswith("chrome://")]
 
+    def covered(self):
+        """The percentage of the picture, with what is left of it, that shows the photo as it came."""
+        clip = "return document.querySelectorAll('#compare img')[1].style.clipPath"
+        return float(self.driver.execute_script(clip).split()[-1].rstrip("%)"))
+
     def overflow(self):
         return self.driver.execute_script("return document.documentElement.scrollWidth - innerWidth")
 
@@ -138,7 +143,8 @@ def test_a_photo_comes_back_as_the_command_restores_it(visit, server, photo, tmp
     number.send_keys(Keys.CONTROL, "a")
     number.send_keys("0", Keys.TAB)
     visit.until(lambda: "0.0" in visit.text("#numbers .tiles"))
-    assert np.abs(pixels(visit.download()).astype(int) - pixels(photo)).mean() < 1
+    write_picture(expected, read_picture(photo))
+    assert visit.download().read_bytes() == expected.read_bytes()
     assert all(url.startswith((server.address, "data:", "blob:")) for url in visit.asked())
     assert not server.calls.exists(), server.calls.read_text()
 
@@ -171,7 +177,7 @@ def test_several_photos_come_in_one_file(visit, photo, tmp_path):
 
 
 def test_two_visitors_do_not_see_each_other(visit, photo, tmp_path):
-    other = tmp_path / "private.png"
+    other = tmp_path / "diary.png"
     Image.fromarray(np.random.default_rng(2).integers(0, 255, (50, 50, 3), np.uint8)).save(other)
     driver, first = visit.driver, visit.driver.current_window_handle
     driver.switch_to.new_window("window")
@@ -181,7 +187,7 @@ def test_two_visitors_do_not_see_each_other(visit, photo, tmp_path):
     driver.switch_to.window(first)
     visit.drop(photo)
     visit.restored()
-    assert "private" not in driver.page_source
+    assert "diary" not in driver.page_source
     assert visit.download().name == "noisy-restored.jpg"
     driver.switch_to.window(second)
     visit.restored()
@@ -233,11 +239,14 @@ def test_keys_are_enough(visit):
             visit.restored()
             active = visit.driver.switch_to.active_element
         if place == "compare" and active.get_attribute("role") == "slider":
-            clip = "return document.querySelectorAll('#compare img')[1].style.clipPath"
-            for key, expected in ((Keys.HOME, "0"), (Keys.END, "100"), (Keys.ARROW_LEFT, "98")):
+            for key, expected, low, high in ((Keys.HOME, "0", 0, 10), (Keys.END, "100", 90, 100)):
                 active.send_keys(key)
                 assert active.get_attribute("aria-valuenow") == expected
-                assert f" {expected}" in visit.driver.execute_script(clip)
+                visit.until(lambda low=low, high=high: low <= visit.covered() <= high)
+            end = visit.covered()
+            active.send_keys(Keys.ARROW_LEFT)
+            assert active.get_attribute("aria-valuenow") == "98"
+            visit.until(lambda end=end: visit.covered() < end)
             seen.add("divider")
         seen.add(place)
         active.send_keys(Keys.TAB)

@@ -178,6 +178,14 @@ def test_a_job_ends_at_its_time_limit_and_says_so(tmp_path, actions):
     assert "longer than the 0.05 seconds" in photos[0].error
 
 
+def test_a_full_server_says_so(tmp_path, actions):
+    session = Session()
+    actions.take(session, [photo(tmp_path / "a.png")])
+    (tmp_path / "more").mkdir()
+    actions.sessions = Sessions(Folder(tmp_path / "more", tmp_path / "kept"), Allowance(disk=100))
+    assert "no room left" in restored(actions, session)[0].error
+
+
 def test_stopping_keeps_what_is_done(tmp_path, actions):
     session = Session()
     actions.take(session, [photo(tmp_path / "a.png"), photo(tmp_path / "b.png")])
@@ -265,7 +273,7 @@ def test_worse_is_what_the_command_makes(actions, tmp_path):
     session, source = Session(), photo(tmp_path / "my photo.png", (64, 80))
     actions.allowance = Allowance()
     actions.take_clean(session, source)
-    worse, _, _ = actions.make_worse(session, {"rain": 0.4, "noise": 0.0, "haze": 0.25}, "left", 7)
+    worse, _ = actions.make_worse(session, {"rain": 0.4, "noise": 0.0, "haze": 0.25}, "left", 7)
     parts = {"rain": Part(0.4, "left"), "haze": Part(0.25, "left")}
     expected = degrade(pixels(source), parts, "my photo", 7)
     assert np.array_equal(pixels(worse.degraded), expected.image)

@@ -79,6 +79,7 @@ class Actions:
             try:
                 with roll.working:
                     look()
+                    self.sessions.check_room()
                     tell(index / len(roll.photos), photo.name)
                     restore(photo, self.restorer, strength, tell_share)
             except Exception as error:  # whatever is wrong with one photo, the others are still done
@@ -154,8 +155,8 @@ class Actions:
 
     def make_worse(
         self, session: Session, severities: Mapping[str, float], spread: Spread, seed: int
-    ) -> tuple[Worse, Path, Path]:
-        """Degrade the clean photo; previews of it and of the degraded one come with it.
+    ) -> tuple[Worse, Path]:
+        """Degrade the clean photo; a preview of the result comes with it.
 
         Raises:
             NothingThereError: there is none any more.
@@ -164,9 +165,7 @@ class Actions:
         if worse is None:
             raise NothingThereError
         path = worse.degrade(severities, spread, seed)
-        clean = write_preview(Picture(worse.clean, icc=worse.icc), worse.folder.shown / "clean")
-        degraded = decode_picture(path.read_bytes(), path.name)
-        return worse, clean, write_preview(degraded, path.parent / "degraded")
+        return worse, write_preview(decode_picture(path.read_bytes(), path.name), path.parent / "preview")
 
     def take_worse(self, session: Session) -> None:
         """Let the degraded photo take the place of the session's photos.

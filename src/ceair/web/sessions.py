@@ -109,7 +109,7 @@ class Sessions:
     """
 
     def __init__(self, folder: Folder, allowance: Allowance) -> None:
-        self.uploads, self._allowance = folder.shown, allowance
+        self.uploads, self._folder, self._allowance = folder.shown, folder, allowance
         self._results = Folder(folder.shown / "results", folder.kept)
         self._results.shown.mkdir()
         self._sessions: dict[str, Session] = {}
@@ -138,6 +138,15 @@ class Sessions:
     def new_folder(self) -> Folder:
         """For one photo of one page."""
         return self._results.new_pair()
+
+    def check_room(self) -> None:
+        """Refuse further results where all photos and results take more than they may.
+
+        Raises:
+            CeairError: they do.
+        """
+        if self._folder.size() > self._allowance.disk:
+            raise CeairError("the server has no room left for now; try again in some minutes")
 
     def leave(self, name: str | None) -> None:
         """Note that a page was closed or lost."""

@@ -1,6 +1,7 @@
 """A clean photo that a visitor makes worse, to see what restoring is worth."""
 
 import shlex
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from ceair.data.degraded import Part, Spread, degrade
 from ceair.image import Picture, write_picture
 from ceair.picture import to_eight_bit_pillow
 from ceair.web.folder import Folder
+from ceair.web.photo import write_preview
 
 LONGEST = 1600
 """Pixels of the longer side; larger photos are shrunk to that, as every pixel costs some time here."""
@@ -30,7 +32,8 @@ class Worse:
         clean: its colours, at most `LONGEST` pixels wide and high.
         icc: its colour profile.
         shrunk: whether it was larger.
-        degraded: a PNG file of the degraded version; None before there is one.
+        preview: what the page shows of the clean photo.
+        degraded: a PNG file of the degraded version, alone in its folder; None before there is one.
         versions: how many there were.
     """
 
@@ -39,6 +42,7 @@ class Worse:
     clean: Pixels
     icc: bytes | None
     shrunk: bool
+    preview: Path
     degraded: Path | None = None
     versions: int = 0
 
@@ -49,7 +53,9 @@ class Worse:
         shrunk = max(image.size) > LONGEST
         if shrunk:
             image.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
-        return cls(name, folder, np.asarray(image), picture.icc, shrunk)
+        clean = np.asarray(image)
+        preview = write_preview(Picture(clean, icc=picture.icc), folder.shown / "clean")
+        return cls(name, folder, clean, picture.icc, shrunk, preview)
 
     def degrade(self, severities: Mapping[str, float], spread: Spread, seed: int) -> Path:
         """Write the degraded version, the very pixels that `ceair degrade` would make of the clean photo.
@@ -67,7 +73,7 @@ class Worse:
         write_picture(target, Picture(image, icc=self.icc))
         old, self.degraded = self.degraded, target
         if old is not None:
-            old.unlink(missing_ok=True)
+            shutil.rmtree(old.parent, ignore_errors=True)
         return target
 
 

@@ -47,14 +47,14 @@ class WorseEvents:
         severities = dict(zip(DEGRADATIONS, levels, strict=True))
         seed = max(0, int(seed or 0))
         try:
-            worse, clean, degraded = self._actions.make_worse(self._session(request), severities, spread, seed)
+            worse, degraded = self._actions.make_worse(self._session(request), severities, spread, seed)
         except CeairError as error:
             return _failed(error)
         chosen = any(levels)
         return [
             html.note(_hint(worse, chosen)),
             html.title(worse.name, "clean", "worse"),
-            (str(clean), str(degraded)),
+            (str(worse.preview), str(degraded)),
             gr.update(interactive=chosen),
             gr.update(value=str(worse.degraded), interactive=chosen),
             html.code(command(worse.name, severities, spread, seed)) if chosen else "",
