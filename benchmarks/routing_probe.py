@@ -1,6 +1,6 @@
 """Whether affinities tell damages apart: a linear probe names the degradation of single 16x16 patches.
 
-    python benchmarks/routing_probe.py --data DIR --out docs/routing_probe.json
+    python benchmarks/routing_probe.py --data DIR --limit 24 --out probe.json
 
 DIR holds photos, of which the held-out ones of `configs/held_out.txt` are used, that the network was never trained on:
 two thirds of them train the probe, the rest test it, so that no photo is in both. Each photo is degraded three times:
@@ -113,7 +113,7 @@ def collect(network: UNet, paths: Sequence[Path], kinds: Sequence[str]) -> tuple
     rows: dict[str, list[np.ndarray]] = {}
     labels: list[str] = []
     for number, path in enumerate(paths):
-        photo = centre_crop(read_rgb(path), 2 * PATCH)[:256, :384]
+        photo = centre_crop(read_rgb(path), 2 * PATCH)[:384, :512]
         clean = torch.from_numpy(photo.astype(np.float32) / 255).permute(2, 0, 1)[None]
         seed = int(np.random.default_rng([number, len(paths)]).integers(2**31))
         shuffled = [kinds[i] for i in np.random.default_rng(seed).permutation(len(kinds))]
@@ -142,13 +142,15 @@ def features_of(explanation: Explanation, pixels: np.ndarray) -> dict[str, np.nd
         tokens = blocks(layer.affinities.transpose(1, 2, 0), side).reshape(-1, side, side, layer.rank)
         flat = tokens.reshape(len(tokens), -1, layer.rank)
         means.append(flat.mean(1))
+        spreads.append(np.abs(flat).mean(1))
         features[f"affinities of level {layer.level}, means"] = means[-1]
         if side > 1:
-            spreads += [flat.std(1), flat.min(1), flat.max(1)]
+            spreads.append(flat.std(1))
+            slopes += [flat.min(1), flat.max(1)]
             slopes += [np.abs(np.diff(tokens, axis=axis)).mean((1, 2)) for axis in (1, 2)]
     features["affinities of all levels, means"] = np.concatenate(means, 1)
-    features["affinities of all levels, means and spreads"] = np.concatenate(means + spreads, 1)
-    features["affinities of all levels, means, spreads and slopes"] = np.concatenate(means + spreads + slopes, 1)
+    features["affinities of all levels, means, sizes and spreads"] = np.concatenate(means + spreads, 1)
+    features["affinities of all levels, those, extremes and slopes"] = np.concatenate(means + spreads + slopes, 1)
     scaled = pixels.astype(np.float32) / 255
     features["raw pixels"] = blocks(scaled)
     features["statistics of the pixels"] = pixel_statistics(scaled)

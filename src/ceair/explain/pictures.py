@@ -71,7 +71,7 @@ def layer_maps(layer: Layer, size: tuple[int, int] | None = None) -> dict[str, R
     return pictures if size is None else {name: enlarge(one, layer, size) for name, one in pictures.items()}
 
 
-def enlarge(picture: RGB, layer: Layer, size: tuple[int, int]) -> RGB:
+def enlarge(picture: RGB, layer: Layer, size: tuple[int, int]) -> UInt8[np.ndarray, "h2 w2 3"]:
     """A picture of a layer's map as one of the whole image, each value a square.
 
     Args:

@@ -68,7 +68,7 @@ def read_region(layer: Layer, region: Region) -> RegionReading:
     down = _weights(region.top, region.bottom, layer.cell, layer.energy.shape[0])
     across = _weights(region.left, region.right, layer.cell, layer.energy.shape[1])
 
-    def mean(values: np.ndarray) -> np.ndarray:
+    def mean(values: np.ndarray) -> Any:
         return np.einsum("...hw,h,w->...", values.astype(np.float64), down, across)
 
     energies = (float(mean(one)) for one in (layer.energy, layer.additive, layer.subtractive))
