@@ -73,7 +73,7 @@ def test_it_gives_what_ceair_gives_for_any_size(spandrel, size):
 
 @needs_spandrel
 def test_large_images_are_run_in_tiles_that_share_their_context(spandrel, monkeypatch):
-    monkeypatch.setattr("ceair.restore.available_memory", lambda: 2 * 560 * 42_000)  # for tiles of 144 pixels
+    monkeypatch.setattr("ceair.limits.available_memory", lambda: 2 * 560 * 42_000)  # for tiles of 144 pixels
     model = spandrel.ModelLoader().load_from_file(BUNDLED / "ceair-t.safetensors")
     image = torch.rand(1, 3, 192, 256)
     tiled = model(image)
