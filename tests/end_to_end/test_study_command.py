@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("study")  # one process, so that the study is trained once
+
 Ceair = Callable[..., tuple[int, str, str]]
 
 GRIDS = "grids=[{variants: [cea, none, rank-1], seeds: [0], steps: 3}]"
