@@ -15,6 +15,9 @@ from typing import Any
 from ceair.study.markdown import sections
 
 DOCS = Path(__file__).parents[1] / "docs"
+PLOTS = {"main-seeds": "main-curves", "costs": "main-cost"}
+"""Plots below tables of other names."""
+
 PAGE, KEPT, PICTURES = DOCS / "study.md", DOCS / "study.json", DOCS / "pictures"
 
 
@@ -38,11 +41,13 @@ def main() -> None:
 
 
 def filled(tables: dict[str, Any]) -> str:
-    """The page with these tables between its markers."""
+    """The page with these tables between its markers, each above its plot."""
     text = PAGE.read_text(encoding="utf-8")
     made = sections(tables)
     for name in re.findall(r"<!-- ([\w-]+): scripts/study_page\.py", text):
-        text = _insert(text, name, made.get(name, ""))
+        picture = f"pictures/study-{PLOTS.get(name, name)}.png"
+        shown = f"\n\n![{name.replace('-', ' ')}]({picture})" if (DOCS / picture).is_file() else ""
+        text = _insert(text, name, made[name] + shown if name in made else "")
     return text
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,19 +12,18 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("study")  # one process, so that the study is trained once
+
 Ceair = Callable[..., tuple[int, str, str]]
 
-GRIDS = (
-    "grids=[{variants: [cea, none], seeds: [0], steps: 3},"
-    " {part: ranks, variants: [cea, rank-1], seeds: [0], steps: 1}]"
-)
+GRIDS = "grids=[{variants: [cea, none, rank-1], seeds: [0], steps: 3}]"
 SMALL = (
     "made_up=6",
     "sets=[{benchmark: cdd-open, limit: 2, crop: 48}, {noise: [25], limit: 2, crop: 48}]",
     "training.validation.every_steps=2",
     "training.log_every=1",
 )
-PLOTS = ("quality", "differences", "conditions", "curves", "cost")
+PLOTS = ("quality", "differences", "conditions", "curves", "cost", "ranks")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=280)
     assert result.returncode == 0, result.stderr
     assert result.stdout == ""
-    assert result.stderr.count(": finished after") == 4
+    assert result.stderr.count(": finished after") == 3
     return output
 
 
@@ -45,9 +45,9 @@ def words(output: Path, *more: str) -> list[str]:
 
 def test_every_table_and_plot_is_there(done: Path) -> None:
     tables = json.loads((done / "tables.json").read_text())
-    assert tables["runs"] == {"finished": 4, "wanted": 4}
+    assert tables["runs"] == {"finished": 3, "wanted": 3}
     main = tables["parts"]["main"]
-    assert list(main["variants"]) == ["cea", "none"]
+    assert list(main["variants"]) == ["cea", "none", "rank-1"]
     assert list(main["groups"]) == ["single", "composite", "varying", "composite + varying"]
     assert len(main["conditions"]) == 16
     assert {condition["images"] for condition in main["conditions"].values()} == {2}
@@ -59,9 +59,9 @@ def test_every_table_and_plot_is_there(done: Path) -> None:
     cea, none = (main["variants"][name]["means"]["psnr"]["composite"]["mean"] for name in ("cea", "none"))
     assert gain == pytest.approx(cea - none)
     markdown = (done / "tables.md").read_text()
-    names = ["main-quality", "main-differences", "main-conditions", "ranks-quality", "ranks-ranks", "costs"]
+    names = ["main-quality", "main-ssim", "main-differences", "main-conditions", "main-ranks", "costs"]
     assert [name for name in names if f"## {name}\n" not in markdown] == []
-    wanted = {f"{part}-{plot}" for part in ("main", "ranks") for plot in PLOTS} | {"ranks-ranks"}
+    wanted = {f"main-{plot}" for plot in PLOTS}
     assert {path.name for path in (done / "plots").iterdir()} == {f"{n}.{e}" for n in wanted for e in ("png", "svg")}
 
 
@@ -80,7 +80,7 @@ def test_a_second_call_trains_nothing_and_tells_the_same(done: Path, ceair: Ceai
     stamps = {path: path.stat().st_mtime_ns for path in (done / "runs").rglob("*") if path.is_file()}
     code, out, err = ceair(*words(done, "--json"))
     assert code == 0
-    assert "4 of 4 runs are finished already" in err
+    assert "3 of 3 runs are finished already" in err
     assert json.loads(out) == json.loads(before) == json.loads((done / "tables.json").read_text())
     assert {path: path.stat().st_mtime_ns for path in (done / "runs").rglob("*") if path.is_file()} == stamps
 
@@ -118,16 +118,19 @@ def test_no_finished_run_is_no_report(tmp_path: Path, ceair: Ceair) -> None:
     assert "no run of the study is finished" in err
 
 
-def test_a_failed_run_is_told_and_the_others_are_done(tmp_path: Path, ceair: Ceair) -> None:
-    output = tmp_path / "out"
-    (output / "runs" / "main" / "cea" / "0").mkdir(parents=True)
-    (output / "runs" / "main" / "cea" / "0" / "state.safetensors").write_bytes(b"junk")
-    grids = "grids=[{variants: [cea, none], seeds: [0], steps: 1}]"
-    code, _, err = ceair(*words(output, grids))
+def test_a_failed_run_is_told_and_the_others_are_in_the_tables(done: Path, ceair: Ceair) -> None:
+    place = done / "runs" / "main" / "prompt" / "0"
+    place.mkdir(parents=True)
+    (place / "state.safetensors").write_bytes(b"junk")
+    grids = "grids=[{variants: [prompt, cea, none], seeds: [0], steps: 3}]"
+    try:
+        code, _, err = ceair(*words(done, grids))
+    finally:
+        shutil.rmtree(place)
     assert code == 1
-    assert "main/cea/0: failed, see" in err
+    assert "main/prompt/0: failed, see" in err
     assert "state.safetensors is no whole safetensors file" in err
-    assert list(json.loads((output / "tables.json").read_text())["parts"]["main"]["variants"]) == ["none"]
+    assert list(json.loads((done / "tables.json").read_text())["parts"]["main"]["variants"]) == ["cea", "none"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
