@@ -17,8 +17,8 @@ from ceair.web.photo import Photo, check, develop, restore, write_preview
 from ceair.web.sessions import JobEndedError, Roll, Session, Sessions
 from ceair.web.worse import Worse
 
-Tell = Callable[[float, str], None]
-"""Is told the share of a job that is done, and what is being done."""
+Tell = Callable[[float, str], object]
+"""Is told the share of a job that is done, and what is being done; what it gives is not looked at."""
 
 
 class NothingThereError(CeairError):
