@@ -18,7 +18,7 @@ from ceair.web.sessions import JobEndedError, Roll, Session, Sessions
 from ceair.web.worse import Worse
 
 Tell = Callable[[float, str], object]
-"""Is told the share of a job that is done, and what is being done; what it gives is not looked at."""
+"""Is told the share of a job that is done, and what is being done."""
 
 
 class NothingThereError(CeairError):
