@@ -128,10 +128,10 @@ def server() -> Iterator[str]:
 
 
 def picture(screen: Screen, path: Path) -> None:
-    """The page after a restoration, in few colours."""
+    """The page after a restoration."""
     screen.drop(PHOTO)
     screen.said("restored in")
-    screen.shot().quantize(200, dither=Image.Dither.NONE).save(path, optimize=True)
+    screen.shot().save(path, quality=88, optimize=True)
 
 
 def film(screen: Screen, path: Path) -> None:
@@ -197,7 +197,7 @@ def main() -> None:
             return Screen(address, size, Path(profiles) / str(time.time()))
 
         if arguments.out:
-            picture(screen(DESKTOP), arguments.out / "web.png")
+            picture(screen(DESKTOP), arguments.out / "web.jpg")
             film(screen(DESKTOP), arguments.out / "restore.gif")
         if arguments.review:
             arguments.review.mkdir(parents=True, exist_ok=True)

@@ -59,8 +59,12 @@ class Server:
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         assert self.process.stdout is not None
-        self.address = self.process.stdout.readline().strip()
-        assert self.address.startswith("http://127.0.0.1:"), self.process.communicate()
+        try:
+            self.address = self.process.stdout.readline().strip()
+            assert self.address.startswith("http://127.0.0.1:")
+        except BaseException:
+            self.process.kill()
+            raise
 
     @property
     def files(self) -> list[Path]:

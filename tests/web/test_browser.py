@@ -18,6 +18,7 @@ from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = [
     pytest.mark.xdist_group("server"),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and its driver are not installed"),
 ]
 OPTIONS = (

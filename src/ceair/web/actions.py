@@ -17,7 +17,7 @@ from ceair.web.photo import Photo, check, develop, restore, write_preview
 from ceair.web.sessions import JobEndedError, Roll, Session, Sessions
 from ceair.web.worse import Worse
 
-Tell = Callable[[float, str], None]
+Tell = Callable[[float, str], object]
 """Is told the share of a job that is done, and what is being done."""
 
 

@@ -75,6 +75,7 @@ def read_maps(photo: Photo, restorer: Restorer) -> Maps:
     Raises:
         CeairError: there is too little memory.
     """
+    assert photo.before is not None
     explanation = explain(restorer, photo.read(), _SIDE)
     whole = np.load(photo.restored, mmap_mode="r")
     after = np.rint(whole / np.float32(257)).astype(np.uint8) if whole.dtype == np.uint16 else np.array(whole)

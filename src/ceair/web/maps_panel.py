@@ -49,7 +49,7 @@ def lay_out_maps() -> MapsPanel:
 def wire_maps(panel: MapsPanel, actions: Actions, picker: gr.Dropdown, message: gr.HTML) -> None:
     """Let the parts do something; `picker` says which photo is shown, `message` says what went wrong."""
     events = _Events(actions)
-    settings = [picker, panel.layer, panel.which, panel.opacity]
+    settings: list[Any] = [picker, panel.layer, panel.which, panel.opacity]
     shown = [message, panel.layer, panel.which, panel.picture]
     panel.fold.expand(events.unfold, [picker, panel.opacity], shown, show_progress_on=panel.picture, **NETWORK)
     for setting in settings[1:]:

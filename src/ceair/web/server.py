@@ -87,7 +87,7 @@ def _run(
         )
         config = uvicorn.Config(
             Guard(application, folder, allowance),
-            log_level="warning",
+            log_level="critical",  # what is cut off at the end is no news
             proxy_headers=True,
             timeout_graceful_shutdown=_GRACEFUL,
         )

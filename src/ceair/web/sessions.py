@@ -46,11 +46,11 @@ class Roll:
         """Whether nothing was done yet for one of the photos."""
         return any(photo.seconds is None and photo.error is None for photo in self.photos)
 
-    def guard(self, seconds: float) -> Callable[[float], None]:
+    def guard(self, seconds: float) -> Callable[[], None]:
         """Something to be called after each tile, which raises `JobEndedError` once the work is to end."""
         deadline = time.monotonic() + seconds
 
-        def look(_: float = 0.0) -> None:
+        def look() -> None:
             if self.ended.is_set() or self.stopped.is_set():
                 raise JobEndedError("stopped")
             if time.monotonic() > deadline:

@@ -93,7 +93,7 @@ def _severity(name: str) -> gr.Slider:
 def wire_worse(panel: WorsePanel, actions: Actions, tabs: gr.Tabs, start: Callable[[Any], None]) -> None:
     """Let the parts do something; `start` restores the session's photos after an event."""
     events = WorseEvents(actions)
-    settings = [*panel.severities, panel.spread, panel.seed]
+    settings: list[Any] = [*panel.severities, panel.spread, panel.seed]
     shown = [panel.message, panel.title, panel.slider, panel.restore, panel.download, panel.command]
     panel.drop.upload(events.take, [panel.drop, *settings], [panel.drop, *shown], **LIGHT)
     panel.photos.select(events.take_example, settings, shown, **LIGHT)
