@@ -4,8 +4,9 @@
         --sources DIR/SOURCES.tsv --scores CBSD68=cbsd68.json Rain100L=rain.json ... --failures failures.txt
 
 `--runs` names the output folders in the order in which they ran, each with the commit that it ran at; the last one's
-weights are shipped. Each file of `--scores` is what `ceair evaluate ... --json` printed; `--sources` is a tab-separated
-table of `folder`, `files`, `source` and `terms`; `--failures` has a known failure in each line.
+weights are shipped. With `--further` they began from the bundled weights, whose runs come first in the new card. Each
+file of `--scores` is what `ceair evaluate ... --json` printed; `--sources` is a tab-separated table of `folder`,
+`files`, `source` and `terms`; `--failures` has a known failure in each line.
 """
 
 import argparse
@@ -24,6 +25,8 @@ def main() -> None:
     arguments = _arguments()
     runs = [_run(*word.rpartition("=")[::2]) for word in arguments.runs]
     name = runs[-1]["settings"]["preset"]
+    if arguments.further:
+        runs = json.loads((BUNDLED / f"{name}.json").read_text(encoding="utf-8"))["runs"] + runs
     weights = Path(arguments.runs[-1].rpartition("=")[0]) / f"{name}.safetensors"
     content = weights.read_bytes()
     card = {
@@ -46,6 +49,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--runs", nargs="+", required=True)
+    parser.add_argument("--further", action="store_true")
     parser.add_argument("--scores", nargs="+", required=True)
     for option, kind in (("hardware", str), ("sources", Path), ("failures", Path)):
         parser.add_argument(f"--{option}", type=kind, required=True)
