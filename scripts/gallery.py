@@ -47,15 +47,15 @@ SUCCESSES = (
     Case("coffee", (60, 160), {"snow": 0.6}, 4),
     Case("china", (120, 330), {"haze": 0.4}, 5),
     Case("flower", (60, 180), {"noise": 1.0}, 6, uneven=True),
-    Case("rocket", (100, 200), {"rain": 0.3, "noise": 0.3}, 7),
+    Case("flower", (60, 180), {"noise": 0.3, "rain": 0.4}, 7),
     Case("coffee", (60, 160), {"low_light": 0.4}, 8),
-    Case("chelsea", (6, 60), {"jpeg": 0.9}, 9),
+    Case("rocket", (60, 200), {"noise": 0.5}, 9),
 )
 FAILURES = (
     Case("clock", (0, 60), {}),
     Case("astronaut", (0, 100), {"motion_blur": 0.7}, 1),
     Case("rocket", (100, 200), {"haze": 0.9}, 2),
-    Case("china", (60, 150), {"low_light": 0.9}, 3),
+    Case("rocket", (100, 200), {"rain": 0.3, "noise": 0.3}, 7),
     Case("motorcycle", (150, 200), {"low_light": 0.5, "rain": 0.6, "haze": 0.5}, 4),
 )
 
