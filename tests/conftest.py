@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# Of commands that tests start, too: more threads than cores, as two workers have, wait for each other most of the time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 if os.environ.get("JAXTYPING_DISABLE", "0") in ("", "0"):
     from jaxtyping import install_import_hook
 

@@ -21,6 +21,7 @@ from ceair.models.fold import fold, ready_for_bf16, split_for_bf16
 from ceair.nn.cea import Components
 from ceair.restore import Limits, Restorer
 
+pytestmark = pytest.mark.xdist_group("graphs")  # one process, so that each graph is converted once
 PAIRS = [("torch", "fp32"), ("torch", "bf16"), ("openvino", "fp32"), ("openvino", "bf16"), ("onnx", "fp32")]
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 CPU = torch.device("cpu")

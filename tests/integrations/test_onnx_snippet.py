@@ -11,6 +11,7 @@ import pytest
 from ceair.checkpoint import load_network
 from ceair.restore import Restorer
 
+pytestmark = pytest.mark.xdist_group("graphs")  # one process, so that the file is exported once
 PAGE = (Path(__file__).parents[2] / "docs" / "onnx.md").read_text(encoding="utf-8")
 (SNIPPET,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
 ALONE = "import sys\nfor name in ('torch', 'ceair', 'onnx', 'PIL', 'cv2'):\n    sys.modules[name] = None\n"
