@@ -23,6 +23,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ceair.nn.view import square_averages
+
 Order = Literal["affinities", "linear"]
 
 
@@ -143,7 +145,4 @@ class CEA(nn.Module):
 
     def _look(self, normed: Float[Tensor, "b h w c"]) -> Float[Tensor, "b t c"]:
         """The tokens that the probes see: averages over squares of `pooling` pixels."""
-        view = normed.permute(0, 3, 1, 2)
-        if self.pooling > 1:
-            view = F.avg_pool2d(view, self.pooling, ceil_mode=True, count_include_pad=False)
-        return view.flatten(2).transpose(1, 2)
+        return square_averages(normed.permute(0, 3, 1, 2), self.pooling)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ceair.nn.block import GatedConvBlock
 from ceair.nn.cea import CEA, Components
+from ceair.nn.view import square_averages
 
 
 class FoldedGatedConvBlock(nn.Module):
@@ -62,10 +63,7 @@ class FoldedCEA(nn.Module):
         return self.adapter(self._look(_over_deviation(crops, self.norm.eps)).flatten(0, 1)[None])
 
     def _look(self, scaled: Float[Tensor, "b c h w"]) -> Float[Tensor, "b t c"]:
-        view = scaled
-        if self.pooling > 1:
-            view = F.avg_pool2d(view, self.pooling, ceil_mode=True, count_include_pad=False)
-        return _centred(view.flatten(2).transpose(1, 2)) * self.norm.weight + self.norm.bias
+        return _centred(square_averages(scaled, self.pooling)) * self.norm.weight + self.norm.bias
 
 
 def _over_deviation(features: Float[Tensor, "b c h w"], eps: float) -> Float[Tensor, "b c h w"]:
