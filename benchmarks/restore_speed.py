@@ -1,4 +1,4 @@
-"""How long restoring takes, in yardsticks: one 3x3 convolution 64 -> 64 on 1x64x512x512, float32, eager torch.
+"""How long restoring takes, in yardsticks (`yardstick.py`: a convolution in eager torch).
 
     python benchmarks/restore_speed.py                  # engines at 512x512, files of 12 megapixels, growth
     python benchmarks/restore_speed.py --skip-large     # without what takes minutes
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torch import nn
+from yardstick import Yardstick
 
 from ceair.checkpoint import load_network
 from ceair.cli.process import keep_large_blocks
@@ -40,18 +40,6 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
-def make_yardstick() -> Callable[[], float]:
-    """A function that runs the yardstick and says how long it took."""
-    convolution = nn.Conv2d(64, 64, 3, padding=1)
-    planes = torch.rand(1, 64, 512, 512)
-
-    @torch.no_grad()
-    def run() -> float:
-        return seconds(lambda: convolution(planes))
-
-    return run
-
-
 def photo(width: int, height: int) -> np.ndarray:
     """A noisy picture of smooth shapes, RGB, made row by row."""
     generator = np.random.default_rng(0)
@@ -65,7 +53,7 @@ def photo(width: int, height: int) -> np.ndarray:
     return image
 
 
-def time_engines(rounds: int, yardstick: Callable[[], float]) -> dict[str, float]:
+def time_engines(rounds: int, yardstick: Yardstick) -> dict[str, float]:
     """Yardsticks per 512x512 image of every engine that is installed."""
     image = torch.from_numpy(photo(512, 512)).permute(2, 0, 1)[None].float() / 255
     works: dict[str, Callable[[], object]] = {}
@@ -87,7 +75,7 @@ def time_engines(rounds: int, yardstick: Callable[[], float]) -> dict[str, float
     return {name: statistics.median(values) for name, values in ratios.items()}
 
 
-def time_files(folder: Path, size: tuple[int, int], rounds: int, yardstick: Callable[[], float]) -> float:
+def time_files(folder: Path, size: tuple[int, int], rounds: int, yardstick: Yardstick) -> float:
     """Yardsticks of the whole command `ceair restore` from a JPEG to a JPEG."""
     source, target = folder / "photo.jpg", folder / "restored.jpg"
     Image.fromarray(photo(*size)).save(source, quality=92)
@@ -100,7 +88,7 @@ def time_files(folder: Path, size: tuple[int, int], rounds: int, yardstick: Call
     return statistics.median(ratios[1:])
 
 
-def growth(rounds: int, yardstick: Callable[[], float]) -> tuple[dict[str, float], float]:
+def growth(rounds: int, yardstick: Yardstick) -> tuple[dict[str, float], float]:
     """Yardsticks of an image in memory by its size, and the exponent of a power law through them."""
     restorer = Restorer.from_pretrained()
     taken: dict[str, list[float]] = {}
@@ -126,17 +114,19 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write the document to this file")
     arguments = parser.parse_args()
     keep_large_blocks()
-    yardstick = make_yardstick()
-    yardstick()
-    document: dict[str, object] = {
-        "threads": torch.get_num_threads(),
-        "yardstick_seconds": statistics.median(yardstick() for _ in range(9)),
-        "engines_512x512": time_engines(arguments.rounds, yardstick),
-    }
-    if not arguments.skip_large:
-        with tempfile.TemporaryDirectory() as name:
-            document["file_to_file_4000x3000"] = time_files(Path(name), (4000, 3000), 3, yardstick)
-            document["growth"], document["exponent"] = growth(3, yardstick)
+    with Yardstick() as yardstick:
+        with Yardstick(keeping=True) as keeping:
+            units = [(yardstick(), keeping()) for _ in range(9)]
+        document: dict[str, object] = {
+            "threads": torch.get_num_threads(),
+            "yardstick_seconds": statistics.median(plain for plain, _ in units),
+            "yardstick_seconds_keeping_blocks": statistics.median(kept for _, kept in units),
+            "engines_512x512": time_engines(arguments.rounds, yardstick),
+        }
+        if not arguments.skip_large:
+            with tempfile.TemporaryDirectory() as name:
+                document["file_to_file_4000x3000"] = time_files(Path(name), (4000, 3000), 3, yardstick)
+                document["growth"], document["exponent"] = growth(3, yardstick)
     text = json.dumps(document, indent=2)
     if arguments.json:
         arguments.json.write_text(text + "\n", encoding="utf-8")

@@ -20,7 +20,7 @@ from ceair.limits import Limits, affordable
 from ceair.models import UNet
 from ceair.models.rank_scale import RankScale, with_rank_scale
 from ceair.nn.resample import pad_to_multiple
-from ceair.tiles import Bands, Place, spread_crops, windows
+from ceair.tiles import Bands, Place, spread_crops, tile_shape, windows
 
 __all__ = ["Limits", "Restorer", "find_device"]
 
@@ -252,8 +252,10 @@ class Restorer:
         look = limits.look if height * width <= limits.look else limits.look // 2
         context = self._look(spread_crops(height, width, _LOOK_SIDE, look, multiple), read)
         share = self._share(height, width, look, context, read)
-        tile = max(2, -(-limits.tile // multiple)) * multiple
-        rows, columns = (windows(length, tile, self.overlap, multiple) for length in (height, width))
+        side = max(2, -(-limits.tile // multiple)) * multiple
+        high, wide = tile_shape(height, width, side, self.overlap, multiple)
+        rows = windows(height, high, self.overlap, multiple)
+        columns = windows(width, wide, self.overlap, multiple)
         bands = Bands(width, rows, columns)
         for row in range(len(rows)):
             for column, place in bands.places(row):

@@ -78,6 +78,39 @@ def spread_crops(height: int, width: int, side: int, pixels: int, multiple: int)
     ]
 
 
+def tile_shape(height: int, width: int, side: int, overlap: int, multiple: int) -> tuple[int, int]:
+    """Height and width of the tiles that cover an image in the fewest pixels, overlaps included.
+
+    None has more pixels than a square of this side, none is higher or wider than twice the side. A square is seldom the
+    best: 4000x3000 pixels in squares of at most 1024 are 17 % more than the image, in tiles of 1376x640 they are 10 %.
+
+    Args:
+        side, overlap, multiple: as `tile`, `overlap` and `multiple` of `windows`, with the same conditions.
+    """
+    fitting = [
+        (high * wide * rows * columns, high, wide)
+        for rows, high in _cuts(height, side, overlap, multiple)
+        for columns, wide in _cuts(width, side, overlap, multiple)
+        if high * wide <= side**2
+    ]
+    _, high, wide = min(fitting)
+    return high, wide
+
+
+def _cuts(length: int, side: int, overlap: int, multiple: int) -> list[tuple[int, int]]:
+    """Numbers of tiles along an axis and how long they are then, from twice the side down to half of it."""
+    shortest = max(side // 2 // multiple, -(-2 * overlap // multiple), 2) * multiple
+    cuts = []
+    for number in range(1, length + 1):
+        needed = -(-(length - overlap) // number) + overlap
+        long = max(-(-needed // multiple) * multiple, shortest)
+        if long <= 2 * side:
+            cuts.append((number, long))
+        if long == shortest:
+            break
+    return cuts
+
+
 class Bands:
     """Puts restored tiles together, row of tiles by row of tiles, without holding more than one such row.
 
