@@ -178,7 +178,9 @@ for name in {names}:
 """
 
 
-@pytest.mark.parametrize("names", [("none", "prompt", "descriptor"), ("experts-2", "softmax", "static", "pooled")])
+@pytest.mark.parametrize(
+    "names", [("none", "prompt", "descriptor"), ("experts-2", "softmax", "static", "pooled", "unit", "neighbours")]
+)
 def test_whole_graphs_are_captured_and_agree_with_eager(names: tuple[str, ...]) -> None:
     result = subprocess.run(
         [sys.executable, "-c", GRAPHS.format(names=names)],

@@ -6,7 +6,8 @@ from reference.baselines import experts as reference_experts
 from reference.baselines import softmax_cea
 from torch import Tensor, nn
 
-from ceair.nn.ablations import PooledAdapter, SoftmaxCEA, StaticAdapter
+from ceair.models.conditioning import CEAConfig, SoftmaxAffinities
+from ceair.nn.ablations import NeighbourRouting, PooledAdapter, RoutedCEA, SoftmaxRouting, StaticAdapter, UnitRouting
 from ceair.nn.context import SeesWholeImage
 from ceair.nn.descriptor import DescriptorModulation
 from ceair.nn.experts import BALANCE, LowRankExperts
@@ -75,9 +76,33 @@ def test_the_router_learns_from_the_image_alone_and_from_the_balance() -> None:
 @pytest.mark.parametrize("pooling", [1, 2])
 @torch.no_grad()
 def test_softmax_cea_equals_the_loop_over_pixels(pooling: int) -> None:
-    part, image = shaken(SoftmaxCEA(CHANNELS, 3, 5, 8, 2, pooling, gamma=0.7)), features()
+    part, image = shaken(RoutedCEA(CHANNELS, 3, 5, 8, 2, pooling, SoftmaxRouting(CHANNELS, 5), gamma=0.7)), features()
     expected = torch.tensor(softmax_cea(part.state_dict(), image[0], heads=2, pooling=pooling)).double()
     torch.testing.assert_close(part(image)[0].permute(1, 2, 0), expected)
+
+
+@torch.no_grad()
+def test_unit_affinities_are_cosines_times_a_scale() -> None:
+    routing, image = shaken(UnitRouting(CHANNELS, 5, 3)), features()
+    bases = torch.rand(1, 3, 5).double() - 0.5
+    affinities = routing(image, bases)
+    assert affinities.abs().max() <= routing.scale.abs().max()
+    torch.testing.assert_close(routing(image * 7, bases * 3), affinities)
+    scores = image.permute(0, 2, 3, 1).flatten(1, 2) @ routing.to_query.weight.T @ bases.transpose(1, 2)
+    assert (scores.sign() == (affinities / routing.scale).sign()).all()
+
+
+@torch.no_grad()
+def test_a_query_looks_two_pixels_around() -> None:
+    routing, image, bases = shaken(NeighbourRouting(CHANNELS, 5)), features(9, 9), torch.rand(1, 3, 5).double()
+    other = image.clone()
+    other[..., 4, 4] += 1
+    changed = (routing(image, bases) != routing(other, bases)).any(-1).view(9, 9).nonzero()
+    assert changed.min(dim=0).values.tolist() == [2, 2]
+    assert changed.max(dim=0).values.tolist() == [6, 6]
+    flat = torch.ones_like(image)
+    alone = flat.permute(0, 2, 3, 1).flatten(1, 2) @ (routing.to_query.weight + routing.to_query_around.weight).T
+    torch.testing.assert_close(routing(flat, bases), alone @ bases.transpose(1, 2) / 5**0.5)
 
 
 @torch.no_grad()
@@ -102,11 +127,12 @@ def parts_that_see() -> dict[str, nn.Module]:
     return {
         "prompt": PromptInjection(CHANNELS, 3, 4, hidden=5),
         "descriptor": DescriptorModulation(CHANNELS, 5, pooling=2),
-        "softmax": SoftmaxCEA(CHANNELS, 3, 5, 8, 2, pooling=2),
+        "softmax": RoutedCEA(CHANNELS, 3, 5, 8, 2, 2, SoftmaxRouting(CHANNELS, 5)),
+        "unit": RoutedCEA(CHANNELS, 3, 5, 8, 2, 2, UnitRouting(CHANNELS, 5, 3)),
     }
 
 
-@pytest.mark.parametrize("name", ["prompt", "descriptor", "softmax"])
+@pytest.mark.parametrize("name", ["prompt", "descriptor", "softmax", "unit"])
 @torch.no_grad()
 def test_the_summary_of_crops_is_that_of_the_image(name: str) -> None:
     part, image = shaken(parts_that_see()[name]), features(8, 8)
@@ -141,6 +167,6 @@ def test_static_components_hang_on_no_image_and_pooled_ones_on_the_average_only(
 
 def test_impossible_sizes_are_refused() -> None:
     with pytest.raises(ValueError, match="rank of 2 or more, not 1"):
-        SoftmaxCEA(CHANNELS, 1, 5, 8, 2, 1)
+        SoftmaxAffinities(CEAConfig(rank=1))
     with pytest.raises(ValueError, match="top must be 1 to 3"):
         LowRankExperts(CHANNELS, experts=3, rank=2, top=4)

@@ -50,7 +50,7 @@ def softmax_cea(weights: Mapping[str, Tensor], features: Tensor, heads: int, poo
     """CEA with a softmax over each pixel's affinities."""
     normed = rows_of(weights, features, 1e-6)
     bases, directions = generate(weights, pool(normed, pooling), heads)
-    query, gamma = weights["to_query.weight"].tolist(), weights["gamma"].tolist()
+    query, gamma = weights["routing.to_query.weight"].tolist(), weights["gamma"].tolist()
     output = []
     for row, own in zip(features.permute(1, 2, 0).tolist(), normed, strict=True):
         output.append([])

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from torch import nn
 
 from ceair.nn import CEA
-from ceair.nn.ablations import PooledAdapter, SoftmaxCEA, StaticAdapter
+from ceair.nn.ablations import (
+    NeighbourRouting,
+    PooledAdapter,
+    RoutedCEA,
+    SoftmaxRouting,
+    StaticAdapter,
+    UnitRouting,
+)
 from ceair.nn.descriptor import DescriptorModulation
 from ceair.nn.experts import LowRankExperts
 from ceair.nn.prompt import PromptInjection
@@ -82,14 +89,49 @@ class Experts:
 
 @dataclass(frozen=True)
 class SoftmaxAffinities:
-    """CEA with competing affinities, `SoftmaxCEA`."""
+    """CEA with competing affinities, `SoftmaxRouting`."""
 
     cea: CEAConfig
 
-    def __call__(self, channels: int, level: int) -> nn.Module:
-        cea = self.cea
-        pooling = _halved(cea.pooling, level)
-        return SoftmaxCEA(channels, cea.rank, cea.key_width, cea.probe_width, cea.heads, pooling)
+    def __post_init__(self) -> None:
+        if self.cea.rank < 2:
+            raise ValueError(f"a softmax needs a rank of 2 or more, not {self.cea.rank}")
+
+    def __call__(self, channels: int, level: int) -> RoutedCEA:
+        return _routed(self.cea, channels, level, SoftmaxRouting(channels, self.cea.key_width))
+
+
+@dataclass(frozen=True)
+class UnitAffinities:
+    """CEA with queries and bases of length 1, `UnitRouting`."""
+
+    cea: CEAConfig
+
+    def __call__(self, channels: int, level: int) -> RoutedCEA:
+        return _routed(self.cea, channels, level, UnitRouting(channels, self.cea.key_width, self.cea.rank))
+
+
+@dataclass(frozen=True)
+class NeighbourQueries:
+    """CEA whose queries look around each pixel, `NeighbourRouting`."""
+
+    cea: CEAConfig
+
+    def __call__(self, channels: int, level: int) -> RoutedCEA:
+        return _routed(self.cea, channels, level, NeighbourRouting(channels, self.cea.key_width))
+
+
+@dataclass(frozen=True)
+class StartingAt:
+    """CEA whose updates start at another scale."""
+
+    gamma: float
+    cea: CEAConfig
+
+    def __call__(self, channels: int, level: int) -> CEA:
+        layer = self.cea(channels, level)
+        nn.init.constant_(layer.gamma, self.gamma)
+        return layer
 
 
 @dataclass(frozen=True)
@@ -126,6 +168,11 @@ class OnlyAt:
 
     def __call__(self, channels: int, level: int) -> nn.Module:
         return self.inner(channels, level) if level in self.levels else nn.Identity()
+
+
+def _routed(cea: CEAConfig, channels: int, level: int, routing: nn.Module) -> RoutedCEA:
+    pooling = _halved(cea.pooling, level)
+    return RoutedCEA(channels, cea.rank, cea.key_width, cea.probe_width, cea.heads, pooling, routing)
 
 
 def _halved(pooling: int, level: int) -> int:

@@ -13,12 +13,15 @@ from ceair.models.conditioning import (
     CEAConfig,
     Descriptors,
     Experts,
+    NeighbourQueries,
     NoConditioning,
     OnlyAt,
     PooledBases,
     Prompts,
     SoftmaxAffinities,
+    StartingAt,
     StaticBases,
+    UnitAffinities,
 )
 from ceair.models.registry import NetworkConfig
 
@@ -58,5 +61,15 @@ ABLATIONS: Mapping[str, NetworkConfig] = MappingProxyType(
 )
 """CEA with one thing changed; parameters are not matched. The rank of `cea` itself is 16."""
 
-VARIANTS: Mapping[str, NetworkConfig] = MappingProxyType({**MAIN, **ABLATIONS})
+CHOICES: Mapping[str, NetworkConfig] = MappingProxyType(
+    {
+        "unit": replace(_BACKBONE, conditioning=UnitAffinities(_CEA)),
+        "neighbours": replace(_BACKBONE, conditioning=NeighbourQueries(_CEA)),
+        "gamma-1": replace(_BACKBONE, conditioning=StartingAt(1.0, _CEA)),
+        "fine-view": replace(_BACKBONE, cea=replace(_CEA, pooling=2)),
+    }
+)
+"""CEA with other answers to what the abstract leaves open: normalisation, source of the queries, start, view."""
+
+VARIANTS: Mapping[str, NetworkConfig] = MappingProxyType({**MAIN, **ABLATIONS, **CHOICES})
 """All networks of the study by name."""

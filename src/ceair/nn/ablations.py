@@ -1,8 +1,9 @@
-"""CEA with one of its ideas taken out, to see what the idea is worth."""
+"""CEA with one of its ideas taken out, or with another answer to a question that the paper's abstract leaves open."""
 
 import math
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -46,10 +47,13 @@ class PooledAdapter(nn.Module):
         return Components(self.to_bases(latent), self.to_directions(latent))
 
 
-class SoftmaxCEA(nn.Module):
-    """CEA whose affinities are a softmax over the ranks: weights of one sign that compete, instead of signed ones.
+class RoutedCEA(nn.Module):
+    """CEA with another way from a pixel and the bases to affinities, a part that is passed in.
 
-    The arguments are those of `CEA`; `b c h w` in, `b c h w` out. With a rank of 1 the softmax would be 1 everywhere.
+    The other arguments are those of `CEA`; `b c h w` in, `b c h w` out.
+
+    Args:
+        routing: gives the affinities `b n r` of normalised features `b c h w` to bases `b r k`.
     """
 
     def __init__(
@@ -60,15 +64,14 @@ class SoftmaxCEA(nn.Module):
         probe_width: int,
         heads: int,
         pooling: int,
+        routing: nn.Module,
         gamma: float = 0.1,
     ) -> None:
         super().__init__()
-        if rank < 2:
-            raise ValueError(f"a softmax needs a rank of 2 or more, not {rank}")
         self.pooling = pooling
         self.norm = ChannelNorm(channels)
         self.adapter = HyperAdapter(channels, rank, key_width, probe_width, heads)
-        self.to_query = nn.Linear(channels, key_width, bias=False)
+        self.routing = routing
         self.gamma = nn.Parameter(torch.full((channels,), gamma))
 
     def forward(
@@ -77,11 +80,53 @@ class SoftmaxCEA(nn.Module):
         """Features plus their update; `components` of a larger image may be given in place of this image's own."""
         normed = self.norm(features)
         bases, directions = components or self.adapter(square_averages(normed, self.pooling))
-        folded = self.to_query.weight.T @ bases.transpose(1, 2) / math.sqrt(bases.shape[-1])
-        affinities = (normed.permute(0, 2, 3, 1).flatten(1, 2) @ folded).softmax(dim=-1)
-        update = affinities @ (directions * self.gamma)
+        update = self.routing(normed, bases) @ (directions * self.gamma)
         return features + update.unflatten(1, features.shape[2:]).permute(0, 3, 1, 2)
 
     def summary(self, crops: Float[Tensor, "b c h w"]) -> Components:
         """The bases and directions of one image of which these are crops."""
         return self.adapter(square_averages(self.norm(crops), self.pooling).flatten(0, 1)[None])
+
+
+class SoftmaxRouting(nn.Module):
+    """A softmax over the ranks: weights of one sign that compete. With a rank of 1 it would be 1 everywhere."""
+
+    def __init__(self, channels: int, key_width: int) -> None:
+        super().__init__()
+        self.to_query = nn.Linear(channels, key_width, bias=False)
+
+    def forward(self, normed: Float[Tensor, "b c h w"], bases: Float[Tensor, "#b r k"]) -> Float[Tensor, "b n r"]:
+        folded = self.to_query.weight.T @ bases.transpose(1, 2) / math.sqrt(bases.shape[-1])
+        return (_tokens(normed) @ folded).softmax(dim=-1)
+
+
+class UnitRouting(nn.Module):
+    """Queries and bases of length 1, and a learned scale for each rank: affinities cannot grow with either."""
+
+    def __init__(self, channels: int, key_width: int, rank: int) -> None:
+        super().__init__()
+        self.to_query = nn.Linear(channels, key_width, bias=False)
+        self.scale = nn.Parameter(torch.ones(rank))
+
+    def forward(self, normed: Float[Tensor, "b c h w"], bases: Float[Tensor, "#b r k"]) -> Float[Tensor, "b n r"]:
+        queries = F.normalize(self.to_query(_tokens(normed)), dim=-1, eps=1e-6)
+        return queries @ F.normalize(bases, dim=-1, eps=1e-6).transpose(1, 2) * self.scale
+
+
+class NeighbourRouting(nn.Module):
+    """Queries of a pixel and of the average of the square around it, so that what is around it routes it, too."""
+
+    def __init__(self, channels: int, key_width: int, side: int = 5) -> None:
+        super().__init__()
+        self.side = side
+        self.to_query = nn.Linear(channels, key_width, bias=False)
+        self.to_query_around = nn.Linear(channels, key_width, bias=False)
+
+    def forward(self, normed: Float[Tensor, "b c h w"], bases: Float[Tensor, "#b r k"]) -> Float[Tensor, "b n r"]:
+        around = F.avg_pool2d(normed, self.side, stride=1, padding=self.side // 2, count_include_pad=False)
+        queries = self.to_query(_tokens(normed)) + self.to_query_around(_tokens(around))
+        return queries @ bases.transpose(1, 2) / math.sqrt(bases.shape[-1])
+
+
+def _tokens(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b n c"]:
+    return features.permute(0, 2, 3, 1).flatten(1, 2)
