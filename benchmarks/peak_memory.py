@@ -45,6 +45,7 @@ def measure(megapixels: int, ending: str, options: list[str]) -> dict[str, Any]:
         begin = time.monotonic()
         done = subprocess.run([sys.executable, "-c", _BETWEEN, *command], stdout=subprocess.PIPE, text=True, check=True)
         seconds = time.monotonic() - begin
+        Image.MAX_IMAGE_PIXELS = None  # Pillow would warn of what was made here
         with Image.open(target) as image:
             assert image.size == (width, height)
     peak, bar = int(done.stdout), BARS.get(megapixels)

@@ -264,7 +264,8 @@ class Restorer:
                 restored = self.engine.restore_crop(self._padded(crop), context)[..., :high, :wide]
                 bands.add(row, column, blended(crop, restored, share)[0])
                 tell((row * len(columns) + column + 1) / (len(rows) * len(columns)))
-            write(*bands.finish(row))
+            for strip, pixels in bands.finish(row):
+                write(strip, pixels)
 
     def _look(self, places: Sequence[Place], read: Read) -> Any:
         return self.engine.look(self._padded(torch.cat([read(place) for place in places])))

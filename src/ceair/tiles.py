@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+_STRIP = 64  # rows of pixels that are given out at a time
+
 
 class Window(NamedTuple):
     """One tile's range along one axis, and its share in each of its pixels."""
@@ -135,15 +137,18 @@ class Bands:
         left, right, across = self.columns[column]
         self._sums[:, : stop - start, left:right] += tile * down[:, None] * across
 
-    def finish(self, row: int) -> tuple[slice, Float[Tensor, "3 h w"]]:
-        """The rows of pixels that no later tile changes, once all tiles of a row of tiles are added."""
+    def finish(self, row: int) -> Iterator[tuple[slice, Float[Tensor, "3 h w"]]]:
+        """The rows of pixels that no later tile changes, once all tiles of a row of tiles are added: in strips of a few
+        rows each, of which the next one takes the place. To be gone through before anything more is added.
+        """
         start, stop, _ = self.rows[row]
         end = self.rows[row + 1].start if row + 1 < len(self.rows) else stop
-        done = self._sums[:, : end - start].clamp(0, 1)
+        for first in range(start, end, _STRIP):
+            last = min(first + _STRIP, end)
+            yield slice(first, last), self._sums[:, first - start : last - start].clamp(0, 1)
         rest = self._sums[:, end - start : stop - start].clone()
         self._sums.zero_()
         self._sums[:, : rest.shape[1]] = rest
-        return slice(start, end), done
 
 
 def _spread(length: int, side: int, count: int, multiple: int) -> list[int]:

@@ -40,21 +40,25 @@ class ONNXEngine:
         return restored(images, torch.from_numpy(np.concatenate(changes)))
 
     def look(self, crops: Float[Tensor, "b 3 h w"]) -> Sequence[np.ndarray]:
-        """As `Engine.look`."""
-        return self._run("look", [crops.float().cpu().numpy()])
+        """As `Engine.look`; the memory that it took is free for the tiles that follow."""
+        options = onnxruntime.RunOptions()
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        return self._run("look", [crops.float().cpu().numpy()], options)
 
     def restore_crop(self, crop: Float[Tensor, "1 3 h w"], context: Sequence[np.ndarray]) -> Float[Tensor, "1 3 h w"]:
         """As `Engine.restore_crop`."""
         crop = crop.float().cpu()
         return restored(crop, torch.from_numpy(self._run("informed", [crop.numpy(), *context])[0]))
 
-    def _run(self, graph: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def _run(
+        self, graph: str, inputs: Sequence[np.ndarray], options: onnxruntime.RunOptions | None = None
+    ) -> list[np.ndarray]:
         session = self._sessions.get(graph)
         if session is None:
             session = self._open(graph)
             self._sessions[graph] = session
         names = [one.name for one in session.get_inputs()]
-        return list(session.run(None, dict(zip(names, inputs, strict=True))))
+        return list(session.run(None, dict(zip(names, inputs, strict=True)), options))
 
     def _open(self, graph: str) -> onnxruntime.InferenceSession:
         """A session of the converted graph, from the cache folder if it is there and whole."""

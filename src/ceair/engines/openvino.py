@@ -53,8 +53,10 @@ class OpenVINOEngine:
         return restored(images, torch.from_numpy(np.concatenate(changes)))
 
     def look(self, crops: Float[Tensor, "b 3 h w"]) -> Sequence[np.ndarray]:
-        """As `Engine.look`."""
-        return self._run("look", [self._prepared(crops.float().cpu())])
+        """As `Engine.look`; the memory that it took is free for the tiles that follow."""
+        context = self._run("look", [self._prepared(crops.float().cpu())])
+        self._compiled["look"].get_compiled_model().release_memory()
+        return context
 
     def restore_crop(self, crop: Float[Tensor, "1 3 h w"], context: Sequence[np.ndarray]) -> Float[Tensor, "1 3 h w"]:
         """As `Engine.restore_crop`."""

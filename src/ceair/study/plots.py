@@ -69,13 +69,7 @@ def _plots(tables: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> d
 
 def quality(part: Part) -> Figure:
     """PSNR of each variant in each group, with 95 % intervals."""
-    titles, names = _titles(part), list(part["variants"])
-    figure, panels = _panels(len(titles), 0.32 * len(names) + 1.0)
-    for axes, title in zip(panels, titles, strict=True):
-        for place, name in enumerate(names):
-            _interval(axes, part["variants"][name]["means"]["psnr"][title], place, name, names)
-        axes.set(title=title, xlabel="PSNR, dB")
-    _name_rows(panels, names)
+    figure, _ = _intervals(part, list(part["variants"]), lambda one: one["means"]["psnr"], "PSNR, dB")
     return figure
 
 
@@ -84,16 +78,24 @@ def differences(part: Part) -> Figure | None:
     names = [name for name, one in part["variants"].items() if one["cea_minus"]]
     if not names:
         return None
-    titles = _titles(part)
-    figure, panels = _panels(len(titles), 0.32 * len(names) + 1.0)
-    every = list(part["variants"])
-    for axes, title in zip(panels, titles, strict=True):
-        axes.axvline(0, color="0.6", linewidth=0.8)
-        for place, name in enumerate(names):
-            _interval(axes, part["variants"][name]["cea_minus"]["psnr"][title], place, name, every)
-        axes.set(title=title, xlabel="CEA minus it, dB")
-    _name_rows(panels, names)
+    figure, panels = _intervals(part, names, lambda one: one["cea_minus"]["psnr"], "CEA minus it, dB")
+    for axes in panels:
+        axes.axvline(0, color="0.6", linewidth=0.8, zorder=0)
     return figure
+
+
+def _intervals(
+    part: Part, names: Sequence[str], read: Callable[[Part], Mapping[str, Any]], label: str
+) -> tuple[Figure, list[Axes]]:
+    """A panel for each group, in it the interval of each of these variants, one below the other."""
+    titles, every = _titles(part), list(part["variants"])
+    figure, panels = _panels(len(titles), 0.32 * len(names) + 1.0)
+    for axes, title in zip(panels, titles, strict=True):
+        for place, name in enumerate(names):
+            _interval(axes, read(part["variants"][name])[title], place, name, every)
+        axes.set(title=title, xlabel=label)
+    _name_rows(panels, names)
+    return figure, panels
 
 
 def conditions(part: Part) -> Figure | None:
