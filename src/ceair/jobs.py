@@ -15,11 +15,12 @@ from ceair.headers import read_header
 from ceair.image import MOST_PIXELS, Picture, read_picture, write_picture
 from ceair.outcome import Outcome
 from ceair.restore import Restorer
-from ceair.system import available_memory, resident_memory
+from ceair.system import available_memory, give_memory_back, resident_memory
 
 AHEAD = 80_000_000
 """Most pixels of images that are in memory together; one that has more is there alone."""
 
+_LARGE = 20_000_000  # pixels of an image after which memory is worth giving back, which takes some time
 _FILES = 16  # most images in memory together, however small
 _THREADS = 2  # that read, and as many that write
 _BYTES_PER_PIXEL = 12  # of an image that is read or written, with some room for 16 bits and alpha
@@ -199,6 +200,8 @@ class _Line:
     def _read(self, item: _Item) -> None:
         if not item.skipped:
             item.work(partial(read_picture, item.source))
+            if item.picture is not None and item.picture.samples[..., 0].size >= _LARGE:
+                give_memory_back()
 
     def _finish(self, item: _Item) -> Outcome:
         outcome = Outcome(item.source, item.target, "skipped" if item.skipped else "failed")

@@ -1,5 +1,6 @@
 """What a result or a choice depends on besides the data: commit, versions of packages, hardware, free memory."""
 
+import ctypes
 import os
 import platform
 import subprocess
@@ -87,6 +88,17 @@ def resident_memory() -> int:
         return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
         return 0
+
+
+def give_memory_back() -> None:
+    """Let glibc return to the system what is free in the heaps of all threads; elsewhere nothing happens.
+
+    A thread that decoded a large image keeps what that took in a heap of its own, where no other thread can use it.
+    """
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError, TypeError):
+        return
 
 
 def _free_of_machine() -> int | None:

@@ -13,16 +13,14 @@ _SLICE = 0.05  # seconds between two looks at whether a signal came
 def keep_large_blocks() -> None:
     """Let glibc reuse large blocks instead of mapping and unmapping each tensor over 32 MiB.
 
-    This halves the CPU time of large networks at the same peak memory. All threads share one heap: what one of them
-    gives back, such as an image that was decoded, could not be used by the others otherwise. Where the C library has no
-    `mallopt`, nothing happens.
+    This halves the CPU time of large networks at the same peak memory. Where the C library has no `mallopt`, nothing
+    happens.
     """
-    trim_threshold, top_pad, mmap_max, arena_max = -1, -2, -4, -8  # M_TRIM_THRESHOLD and so on, of malloc.h
+    trim_threshold, top_pad, mmap_max = -1, -2, -4  # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX of malloc.h
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):
         return
-    mallopt(arena_max, 1)
     mallopt(mmap_max, 0)
     mallopt(trim_threshold, 2**31 - 1)
     mallopt(top_pad, 512 << 20)
