@@ -1,6 +1,6 @@
 """Kills `ceair restore` with SIGKILL at random moments and repeats the command until it ends by itself.
 
-    python benchmarks/kill_and_resume.py [--kills 20] [--images 60] [--json FILE]
+    python benchmarks/kill_and_resume.py [--kills 20] [--images 120] [--json FILE]
 
 After each kill every result is read: it must be whole. At the end there must be one for each image, the same as
 those of a run that nobody disturbed, and nothing else. The network changes nothing, so that the time goes to files.
@@ -88,7 +88,7 @@ def main() -> None:
     """Run it and print one JSON document."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--images", type=int, default=60)
+    parser.add_argument("--images", type=int, default=120)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="also write the document to this file")
     arguments = parser.parse_args()

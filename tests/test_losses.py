@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from ceair.losses import charbonnier, frequency, l1, make_loss, mse
+from ceair.losses import charbonnier, frequency, l1, make_loss, mse, psnr
 
-LOSSES = [l1, charbonnier, mse, frequency]
+LOSSES = [l1, charbonnier, mse, psnr, frequency]
 
 
 @pytest.fixture
@@ -39,6 +39,25 @@ def test_values_on_a_constant_difference(pair) -> None:
     torch.testing.assert_close(charbonnier(clean + 0.5, clean), torch.tensor((0.25 + 1e-6) ** 0.5))
 
 
+def test_psnr_counts_the_decibels_of_each_image_alike() -> None:
+    clean = torch.zeros(2, 3, 8, 8)
+    dark = torch.full((1, 3, 8, 8), 0.5)
+    for fine in (0.05, 0.1, 0.2):
+        lacking = psnr(torch.cat((torch.full_like(dark, fine), dark)), clean, floor=1e-9)
+        expected = 90 + 10 * torch.tensor([fine**2, 0.25]).log10().mean()
+        torch.testing.assert_close(lacking, expected)
+
+
+def test_psnr_hardly_pulls_at_what_is_better_than_its_floor(pair) -> None:
+    clean = pair[0]
+    pulls = []
+    for difference in (3e-5, 1e-2):
+        restored = (clean + difference).requires_grad_()
+        psnr(restored, clean).backward()
+        pulls.append(restored.grad.abs().mean())
+    assert pulls[0] < 0.1 * pulls[1]
+
+
 def test_charbonnier_of_equal_images_is_its_softness(pair) -> None:
     torch.testing.assert_close(charbonnier(pair[0], pair[0], softness=0.01), torch.tensor(0.01))
 
@@ -63,7 +82,7 @@ def test_frequency_accepts_bfloat16(pair) -> None:
     assert rough.item() == pytest.approx(frequency(*pair).item(), rel=0.02)
 
 
-@pytest.mark.parametrize(("name", "loss"), [("l1", l1), ("charbonnier", charbonnier), ("mse", mse)])
+@pytest.mark.parametrize(("name", "loss"), [("l1", l1), ("charbonnier", charbonnier), ("mse", mse), ("psnr", psnr)])
 def test_make_loss_adds_the_weighted_frequency_loss(name: str, loss, pair) -> None:
     assert torch.equal(make_loss(name, 0.0)(*pair), loss(*pair))
     torch.testing.assert_close(make_loss(name, 0.3)(*pair), loss(*pair) + 0.3 * frequency(*pair))

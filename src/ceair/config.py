@@ -26,6 +26,7 @@ class _Loader(yaml.SafeLoader):
     """The safe loader, but a key that is given twice is an error: the first value would be dropped in silence."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """As the safe loader does it, once no key is there twice."""
         seen = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):

@@ -255,3 +255,34 @@ def test_uneven_is_the_share_of_groups_whose_severity_is_a_map() -> None:
         maps = [severities(ingredient, seed)["noise"] for seed in range(60)]
         assert least <= sum(drawn.shape[-1] == 12 for drawn in maps) <= most
         assert all(drawn.min() >= 0 and drawn.max() <= 0.9001 for drawn in maps)
+
+
+def test_apart_is_the_share_of_groups_whose_degradations_lie_side_by_side() -> None:
+    bounds = {"noise": (0.8, 0.8), "rain": (0.8, 0.8), "haze": (0.8, 0.8)}
+    for apart, least, most in ((0.0, 0, 0), (0.5, 15, 45), (1.0, 60, 60)):
+        ingredient = Ingredient("photos", 1, bounds, pick=2, apart=apart)
+        drawn = [list(severities(ingredient, seed).values()) for seed in range(60)]
+        beside = [pair for pair in drawn if pair[0].shape[-1] == 12]
+        assert least <= len(beside) <= most
+        assert all(torch.allclose(first + second, torch.tensor(0.8)) for first, second in beside)
+        assert all(plane.min() >= 0 and plane.max() <= 0.8001 for pair in beside for plane in pair)
+
+
+def test_of_three_that_lie_apart_the_first_and_the_third_share_their_place() -> None:
+    bounds = {"noise": (0.5, 0.5), "rain": (0.5, 0.5), "haze": (0.5, 0.5)}
+    noise, rain, haze = severities(Ingredient("photos", 1, bounds, apart=1.0), 3).values()
+    assert torch.equal(noise, haze)
+    assert torch.allclose(noise + rain, torch.tensor(0.5))
+
+
+@pytest.mark.parametrize(
+    ("bounds", "pick", "apart"),
+    [
+        ({"noise": (0, 1)}, 0, 0.5),
+        ({"noise": (0, 1), "rain": (0, 1)}, 1, 0.5),
+        ({"noise": (0, 1), "rain": (0, 1)}, 2, 1.5),
+    ],
+)
+def test_apart_that_cannot_be_is_refused(bounds: dict[str, tuple[float, ...]], pick: int, apart: float) -> None:
+    with pytest.raises(ConfigError, match="apart"):
+        Ingredient("photos", 1, bounds, pick=pick, apart=apart)

@@ -91,6 +91,7 @@ def _guarded(step: Callable[[Work, A], B]) -> Callable[[tuple[Work, A | None]], 
     """A step that makes the next thing of an image; nothing is made once anything was raised."""
 
     def run(pair: tuple[Work, A | None]) -> tuple[Work, B | None]:
+        """What the step makes of a work's thing; None once the work has failed."""
         work, thing = pair
         result: B | None = None
         if thing is not None:

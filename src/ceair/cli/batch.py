@@ -72,7 +72,7 @@ def batch(
     from ceair.errors import DataError
 
     import_ray()
-    from ceair.batch.job import RECORDS, Job
+    from ceair.batch.job import Job
 
     job = Job(
         inputs=tuple(inputs),
@@ -101,19 +101,24 @@ def batch(
         totals = _run(job)
     except DataError as error:
         raise typer.BadParameter(str(error)) from error
+    _report(totals, output, json)
+    if totals.failed:
+        raise typer.Exit(1)
+
+
+def _report(totals: Totals, output: str, as_json: bool) -> None:
+    """Say how it went: one line on stderr and, if wanted, a document on stdout."""
+    from ceair.batch.job import RECORDS
+
     place, mark, options = output.partition("?") if "://" in output else (output, "", "")
     records = f"{place.rstrip('/')}/{RECORDS}{mark}{options}"
     if len(totals.failures) > _SHOWN:
         typer.echo(f"ceair: {len(totals.failures) - _SHOWN} more failed; {records} names them", err=True)
-    numbers = totals.document()
-    if json:
+    if as_json:
         failures = [{"name": entry.name, "error": entry.error} for entry in totals.failures]
-        typer.echo(
-            to_json.dumps({"output": output, "records": records, "failures": failures, "totals": numbers}, indent=2)
-        )
+        document = {"output": output, "records": records, "failures": failures, "totals": totals.document()}
+        typer.echo(to_json.dumps(document, indent=2))
     typer.echo(_summary(totals), err=True)
-    if totals.failed:
-        raise typer.Exit(1)
 
 
 def _run(job: Job) -> Totals:

@@ -149,6 +149,7 @@ def _single(parts: dict[str, Part], seed: int, maps: bool) -> tuple[dict[str, An
     facts = {name: {"severity": part.severity, "spread": part.spread} for name, part in parts.items()}
 
     def make(clean: UInt8[np.ndarray, "h w 3"], name: str) -> Iterator[Made]:
+        """The degraded photo, then its maps."""
         degraded = degrade(clean, parts, name, seed)
         yield Made(f"{name}.png", degraded.image, {})
         for key, plane in degraded.maps.items() if maps else ():
@@ -161,6 +162,7 @@ def _cdd_open(seed: int, maps: bool) -> tuple[dict[str, Any], Make]:
     from ceair.data.cdd_open import SUBSETS, VERSION, compose, make_scene
 
     def make(clean: UInt8[np.ndarray, "h w 3"], name: str) -> Iterator[Made]:
+        """The photo itself, then each composite and its maps."""
         yield Made(f"clear/{name}.png", clean, {"subset": "clear"})
         scene = make_scene(clean, name, seed)
         for subset, spreads in SUBSETS.items():

@@ -16,6 +16,7 @@ from torch import Generator, Tensor
 
 from ceair.data.sources import Source
 from ceair.degradations import DEGRADATIONS, compose, severity_map
+from ceair.degradations.fields import uniform
 from ceair.errors import ConfigError
 
 _GOLDEN = 0.6180339887498949
@@ -31,6 +32,8 @@ class Ingredient:
         degrade: the range of severities of each degradation that may be applied; none for clean or real pairs.
         pick: how many of them to apply to a group, chosen at random; 0 for all.
         uneven: share of groups whose severities vary over the image.
+        apart: share of groups in which degradations do not overlap but lie side by side, every second one acting where
+            the others do not; decided before `uneven`.
         name: what logs and validation call it; the degradations if empty.
     """
 
@@ -39,6 +42,7 @@ class Ingredient:
     degrade: dict[str, tuple[float, ...]] = field(default_factory=dict)
     pick: int = 0
     uneven: float = 0.0
+    apart: float = 0.0
     name: str = ""
 
     @property
@@ -54,6 +58,9 @@ class Ingredient:
                 raise ConfigError(f"`{name}` needs two severities in [0, 1], the lower first, not {list(bounds)}")
         if not 0 <= self.pick <= len(self.degrade) or not 0 <= self.uneven <= 1:
             raise ConfigError(f"`{self.label}`: pick must be 0 to {len(self.degrade)} and uneven in [0, 1]")
+        at_once = self.pick or len(self.degrade)
+        if not 0 <= self.apart <= 1 or (self.apart and at_once < 2):
+            raise ConfigError(f"`{self.label}`: apart must be in [0, 1], and 0 unless two degradations act at once")
 
 
 @dataclass(frozen=True)
@@ -122,17 +129,22 @@ class Mixture:
 def draw_severities(
     images: Float[Tensor, "b 3 h w"], ingredient: Ingredient, generator: Generator
 ) -> dict[str, Float[Tensor, "b 1 #h #w"]]:
-    """Severities for a group of images: which degradations, how strong for each image, even or uneven."""
+    """Severities for a group of images: which degradations, how strong for each image, even, uneven or side by side."""
     names = list(ingredient.degrade)
     if ingredient.pick:
         order = torch.randperm(len(names), generator=generator, device=images.device)
         names = [names[index] for index in order.tolist()[: ingredient.pick]]
+
+    def strength(name: str) -> Float[Tensor, "b 1 1 1"]:
+        return uniform(images, generator, *ingredient.degrade[name])
+
+    if ingredient.apart and uniform(images[:1], generator).item() < ingredient.apart:
+        here = severity_map(images, generator)
+        return {name: strength(name) * (1 - here if index % 2 else here) for index, name in enumerate(names)}
     uneven = torch.rand(len(names), generator=generator, device=images.device) < ingredient.uneven
     severities = {}
     for name, is_uneven in zip(names, uneven.tolist(), strict=True):
-        low, high = ingredient.degrade[name]
-        draw = torch.rand(len(images), 1, 1, 1, generator=generator, device=images.device)
-        severity = low + (high - low) * draw
+        severity = strength(name)
         severities[name] = severity * severity_map(images, generator) if is_uneven else severity
     return severities
 

@@ -96,6 +96,7 @@ class SoftmaxRouting(nn.Module):
         self.to_query = nn.Linear(channels, key_width, bias=False)
 
     def forward(self, normed: Float[Tensor, "b c h w"], bases: Float[Tensor, "#b r k"]) -> Float[Tensor, "b n r"]:
+        """Shares of the ranks for every pixel; they sum to 1."""
         folded = self.to_query.weight.T @ bases.transpose(1, 2) / math.sqrt(bases.shape[-1])
         return (_tokens(normed) @ folded).softmax(dim=-1)
 
@@ -109,6 +110,7 @@ class UnitRouting(nn.Module):
         self.scale = nn.Parameter(torch.ones(rank))
 
     def forward(self, normed: Float[Tensor, "b c h w"], bases: Float[Tensor, "#b r k"]) -> Float[Tensor, "b n r"]:
+        """Scaled cosines between every pixel's query and the bases."""
         queries = F.normalize(self.to_query(_tokens(normed)), dim=-1, eps=1e-6)
         return queries @ F.normalize(bases, dim=-1, eps=1e-6).transpose(1, 2) * self.scale
 
@@ -123,6 +125,7 @@ class NeighbourRouting(nn.Module):
         self.to_query_around = nn.Linear(channels, key_width, bias=False)
 
     def forward(self, normed: Float[Tensor, "b c h w"], bases: Float[Tensor, "#b r k"]) -> Float[Tensor, "b n r"]:
+        """Signed affinities of every pixel, of which a part comes from what is around it."""
         around = F.avg_pool2d(normed, self.side, stride=1, padding=self.side // 2, count_include_pad=False)
         queries = self.to_query(_tokens(normed)) + self.to_query_around(_tokens(around))
         return queries @ bases.transpose(1, 2) / math.sqrt(bases.shape[-1])

@@ -32,6 +32,7 @@ class FoldedGatedConvBlock(nn.Module):
         self.feed_project = block.feed.project
 
     def forward(self, features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """What the block makes of the features."""
         scaled = _over_deviation(features, self.eps)
         left, right = (mix(expand(scaled)) for mix, expand in zip(self.mix, self.expand, strict=True))
         features = features + self.project(left * right)
@@ -51,6 +52,7 @@ class FoldedCEA(nn.Module):
     def forward(
         self, features: Float[Tensor, "b c h w"], summary: Components | None = None
     ) -> Float[Tensor, "b c h w"]:
+        """Features plus their update; `summary` is of a larger image in place of this image's own."""
         scaled = _over_deviation(features, self.norm.eps)
         bases, directions = summary or self.adapter(self._look(scaled))
         folded = self.to_query.weight.T @ bases[0].T / math.sqrt(bases.shape[-1])
