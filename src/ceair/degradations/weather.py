@@ -46,7 +46,7 @@ def rain(image: Images, severity: Severity, generator: Generator) -> Images:
     """
     angle = (0.3 * torch.randn(len(image), 1, 1, 1, generator=generator, device=image.device)).clamp(-0.8, 0.8)
     length = uniform(image, generator, 12, 60)
-    width = uniform(image, generator, 0.45, 1.0)
+    width = 0.45 * 3.4 ** uniform(image, generator)
     sparse = _drops(image, generator, uniform(image, generator, 0.3, 1.6) / length * 0.06)
     layer = convolve_periodic(sparse, streak_kernel(image.shape[-2:], length, width, angle))
     few = _drops(image, generator, uniform(image, generator, 0.0, 0.6) / length * 0.04)
