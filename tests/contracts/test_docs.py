@@ -1,4 +1,4 @@
-"""What the documentation shows exists: pages, commands and their options, configurations, and Python that runs."""
+"""What the documentation and the README show exists: pages, commands and their options, configurations, and Python that runs."""
 
 import re
 import shlex
@@ -15,9 +15,10 @@ from ceair.models import PRESETS
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 OURS = ("index", "restore", "train", "integrations", "onnx", "faq", "layer")
-TEXT = "\n".join((ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in OURS)
+SHOWN = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in OURS))
+TEXT = "\n".join(path.read_text(encoding="utf-8") for path in SHOWN)
 CODE = "\n".join(re.findall(r"```\w*\n(.*?)```", TEXT, flags=re.DOTALL))
-COMMANDS = sorted(set(re.findall(r"^\$? ?(ceair [^#&\n]+)", CODE, flags=re.MULTILINE)))
+COMMANDS = sorted(set(re.findall(r"(?:^\$? ?|&& )(ceair [^#&\n]+)", CODE, flags=re.MULTILINE)))
 
 
 @pytest.mark.parametrize("line", COMMANDS)
