@@ -1,4 +1,4 @@
-"""What the documentation and the README show exists: pages, commands and their options, configurations, and Python that runs."""
+"""What README and documentation show exists: pages, commands and options, configurations, and Python that runs."""
 
 import re
 import shlex
