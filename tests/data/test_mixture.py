@@ -286,3 +286,24 @@ def test_of_three_that_lie_apart_the_first_and_the_third_share_their_place() -> 
 def test_apart_that_cannot_be_is_refused(bounds: dict[str, tuple[float, ...]], pick: int, apart: float) -> None:
     with pytest.raises(ConfigError, match="apart"):
         Ingredient("photos", 1, bounds, pick=pick, apart=apart)
+
+
+def test_half_of_shrunk_crops_show_more_of_the_scene_and_none_shows_less(tmp_path: Path) -> None:
+    ramp = np.repeat(np.arange(240, dtype=np.uint8)[None, :, None], 240, 0).repeat(3, 2)
+    (tmp_path / "one").mkdir()
+    Image.fromarray(ramp).save(tmp_path / "one" / "a.png")
+    source = PhotoSource(tmp_path / "one", shrink=3.0)
+    crops, clean = source.draw(200, 20, Generator().manual_seed(0))
+    assert torch.equal(crops, clean)
+    shown = torch.stack([crop[0].float().amax() - crop[0].float().amin() for crop in crops])
+    assert shown.min() >= 18.5
+    assert 50 <= shown.max() <= 59
+    assert 70 <= (shown > 20).sum() <= 130
+    again, _ = source.draw(200, 20, Generator().manual_seed(0))
+    assert torch.equal(again, crops)
+
+
+def test_shrinking_goes_as_far_as_the_photo_does(tmp_path: Path) -> None:
+    write(tmp_path / "small" / "a.png", 30, 26)
+    crops, _ = PhotoSource(tmp_path / "small", shrink=9.0).draw(30, 24, Generator().manual_seed(0))
+    assert crops.shape == (30, 3, 24, 24)

@@ -39,10 +39,14 @@ class FilePairs:
     Args:
         in_memory: keep everything decoded, or only the photos used last.
         cache: how many of those.
+        shrink: half of the crops are larger by a factor of up to this, as far as the photo goes, and are averaged down
+            to the patch: they show more of a scene.
     """
 
-    def __init__(self, pairs: Sequence[tuple[Path, Path]], in_memory: bool = True, cache: int = 64) -> None:
-        self.pairs = list(pairs)
+    def __init__(
+        self, pairs: Sequence[tuple[Path, Path]], in_memory: bool = True, cache: int = 64, shrink: float = 1.0
+    ) -> None:
+        self.pairs, self.shrink = list(pairs), shrink
         self._pool = ThreadPoolExecutor(max_workers=4)
 
         def read(index: int) -> tuple[Photo, Photo]:
@@ -62,14 +66,19 @@ class FilePairs:
         picks = torch.randint(len(self.pairs), (count,), generator=generator).tolist()
         places = torch.rand(count, 2, generator=generator).tolist()
         turns = torch.randint(8, (count,), generator=generator).tolist()
+        factors = [1.0] * count
+        if self.shrink > 1:
+            draws = torch.rand(count, generator=generator).tolist()
+            factors = [1 + max(0.0, 2 * draw - 1) * (self.shrink - 1) for draw in draws]
         photos = list(self._pool.map(self._read, picks))
-        crops = [_crop(pair, patch, place, turn) for pair, place, turn in zip(photos, places, turns, strict=True)]
+        drawn = zip(photos, places, turns, factors, strict=True)
+        crops = [_crop(pair, patch, place, turn, factor) for pair, place, turn, factor in drawn]
         degraded, clean = zip(*crops, strict=True)
         return torch.stack(degraded), torch.stack(clean)
 
 
 class PhotoSource:
-    """Clean photos of a folder; `in_memory` and `cache` are those of `FilePairs`.
+    """Clean photos of a folder; `in_memory`, `cache` and `shrink` are those of `FilePairs`.
 
     Args:
         held_out: stems of files that must never be drawn.
@@ -78,9 +87,16 @@ class PhotoSource:
         DataError: the folder is missing or empty, or everything in it is held out.
     """
 
-    def __init__(self, folder: Path, held_out: Collection[str] = (), in_memory: bool = True, cache: int = 64) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        held_out: Collection[str] = (),
+        in_memory: bool = True,
+        cache: int = 64,
+        shrink: float = 1.0,
+    ) -> None:
         self.paths = _without(list_images(folder), held_out, folder)
-        self._files = FilePairs([(path, path) for path in self.paths], in_memory, cache)
+        self._files = FilePairs([(path, path) for path in self.paths], in_memory, cache, shrink)
 
     def draw(self, count: int, patch: int, generator: Generator) -> tuple[Tensor, Tensor]:
         return self._files.draw(count, patch, generator)
@@ -95,9 +111,16 @@ class PairedFolder:
         DataError: a folder is missing, a file has no partner, or everything is held out.
     """
 
-    def __init__(self, folder: Path, held_out: Collection[str] = (), in_memory: bool = True, cache: int = 64) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        held_out: Collection[str] = (),
+        in_memory: bool = True,
+        cache: int = 64,
+        shrink: float = 1.0,
+    ) -> None:
         self.pairs = pair_up(folder / "input", folder / "target", held_out)
-        self._files = FilePairs(self.pairs, in_memory, cache)
+        self._files = FilePairs(self.pairs, in_memory, cache, shrink)
 
     def draw(self, count: int, patch: int, generator: Generator) -> tuple[Tensor, Tensor]:
         return self._files.draw(count, patch, generator)
@@ -136,7 +159,7 @@ def _read(path: Path) -> Photo:
     return torch.from_numpy(read_rgb(path).copy()).permute(2, 0, 1)
 
 
-def _crop(pair: tuple[Photo, Photo], patch: int, place: Sequence[float], turn: int) -> tuple[Crop, Crop]:
+def _crop(pair: tuple[Photo, Photo], patch: int, place: Sequence[float], turn: int, factor: float) -> tuple[Crop, Crop]:
     """The same crop of both photos, under one of the 8 symmetries of the square; small photos are mirrored out."""
     both = torch.stack(pair)
     height, width = both.shape[-2:]
@@ -145,9 +168,12 @@ def _crop(pair: tuple[Photo, Photo], patch: int, place: Sequence[float], turn: i
         if grow == [0, 0]:
             raise DataError(f"a photo of {width}x{height} pixels is too small for patches of {patch}")
         both = F.pad(both.float(), (0, grow[1], 0, grow[0]), mode="reflect").to(torch.uint8)
-    top = int(place[0] * (both.shape[-2] - patch + 1))
-    left = int(place[1] * (both.shape[-1] - patch + 1))
-    both = both[..., top : top + patch, left : left + patch]
+    side = min(int(patch * factor), *both.shape[-2:])
+    top = int(place[0] * (both.shape[-2] - side + 1))
+    left = int(place[1] * (both.shape[-1] - side + 1))
+    both = both[..., top : top + side, left : left + side]
+    if side > patch:
+        both = F.interpolate(both.float(), (patch, patch), mode="bilinear", antialias=True).round().to(torch.uint8)
     both = torch.rot90(both, turn % 4, dims=(-2, -1))
     both = both.flip(-1) if turn >= 4 else both
     return both[0], both[1]

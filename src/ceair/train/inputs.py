@@ -80,7 +80,7 @@ def _validation_mixture(settings: TrainSettings) -> Mixture | None:
         folder = data.root / source.path
         rest = _stems(folder, source) - held_out
         try:
-            sources[name] = _source(folder, replace(source, in_memory=True), rest)
+            sources[name] = _source(folder, replace(source, in_memory=True, shrink=1.0), rest)
         except DataError:
             continue
     ingredients = [ingredient for ingredient in data.mixture if ingredient.source in sources]
@@ -140,7 +140,7 @@ def _ingredients(part: Part, images: int) -> list[Ingredient]:
 
 def _source(folder: Path, source: SourceSettings, held_out: frozenset[str]) -> Source:
     kind = PhotoSource if source.kind == "photos" else PairedFolder
-    return kind(folder, held_out, source.in_memory)
+    return kind(folder, held_out, source.in_memory, shrink=source.shrink)
 
 
 def _stems(folder: Path, source: SourceSettings) -> frozenset[str]:

@@ -12,12 +12,18 @@ from ceair.losses import Pixelwise
 class SourceSettings:
     """A folder of photos, or of real pairs (`input/` and `target/`), relative to `data.root`.
 
-    `in_memory: false` reads files as they are needed, for collections that do not fit.
+    `in_memory: false` reads files as they are needed, for collections that do not fit. With `shrink` above 1, half of
+    the crops show up to so many times as much of a scene along each side, made smaller; validation does without.
     """
 
     path: Path
     kind: Literal["photos", "pairs"] = "photos"
     in_memory: bool = True
+    shrink: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.shrink >= 1:
+            raise ValueError("shrink must be 1 or more")
 
 
 @dataclass(frozen=True)
