@@ -51,11 +51,12 @@ def rain(image: Images, severity: Severity, generator: Generator) -> Images:
     layer = convolve_periodic(sparse, streak_kernel(image.shape[-2:], length, width, angle))
     few = _drops(image, generator, uniform(image, generator, 0.0, 0.6) / length * 0.04)
     layer = layer + convolve_periodic(few, streak_kernel(image.shape[-2:], length * 1.7, width * 1.3, angle))
-    veil = _drops(image, generator, uniform(image, generator, 0.5, 3.0) / length)
-    fine = convolve_periodic(veil, streak_kernel(image.shape[-2:], length * 1.4, 0.45 + 0 * width, angle))
-    share = (uniform(image, generator, -1.0, 1.0)).clamp(min=0)
+    veil = _drops(image, generator, uniform(image, generator, 0.5, 4.5) / length)
+    fine = convolve_periodic(veil, streak_kernel(image.shape[-2:], length * 1.4, 0.5 + 0 * width, angle))
+    share = uniform(image, generator, -1.0, 1.0)
+    layer = torch.where(share > 0.5, 0.25 * share * fine, layer + 0.25 * share.clamp(min=0) * fine)
     strength = uniform(image, generator, 0.6, 1.2) * severity
-    return (image + strength * (layer + 0.25 * share * fine).clamp(min=0)).clamp(0, 1)
+    return (image + strength * layer.clamp(min=0)).clamp(0, 1)
 
 
 def snow(image: Images, severity: Severity, generator: Generator) -> Images:
