@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+from reference.proxy import proxied
 
 webdriver = pytest.importorskip("selenium.webdriver")
 from selenium.webdriver.common.by import By  # noqa: E402
@@ -148,6 +149,23 @@ def test_a_photo_comes_back_as_the_command_restores_it(visit, server, photo, tmp
     assert visit.download().read_bytes() == expected.read_bytes()
     assert all(url.startswith((server.address, "data:", "blob:")) for url in visit.asked())
     assert not server.calls.exists(), server.calls.read_text()
+
+
+def test_it_works_behind_a_proxy_below_a_path(start_server, photo, tmp_path):
+    server = start_server("--root-path", "/ceair")
+    port = int(server.address.split(":")[2].split("/")[0])
+    with proxied(port, "/ceair") as address:
+        page = Page(tmp_path / "visitor", address)
+        try:
+            page.open()
+            page.drop(photo)
+            page.restored()
+            assert pixels(page.download()).shape == pixels(photo).shape
+            asked = page.asked()
+        finally:
+            page.driver.quit()
+    elsewhere = {url.split("/", 3)[3] for url in asked if not url.startswith((address, "data:", "blob:"))}
+    assert elsewhere <= {"favicon.ico", "manifest.json"}, "of Gradio's page, which names them from the root"
 
 
 def test_what_cannot_be_restored_is_named_and_the_rest_is_done(visit, photo, tmp_path):
