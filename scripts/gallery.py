@@ -47,7 +47,7 @@ SUCCESSES = (
     Case("coffee", (60, 160), {"snow": 0.6}, 4),
     Case("china", (120, 330), {"haze": 0.4}, 5),
     Case("flower", (60, 180), {"noise": 1.0}, 6, uneven=True),
-    Case("flower", (60, 180), {"noise": 0.3, "rain": 0.4}, 7),
+    Case("chelsea", (6, 60), {"low_light": 0.4, "noise": 0.2}, 7),
     Case("coffee", (60, 160), {"low_light": 0.4}, 8),
     Case("rocket", (60, 200), {"noise": 0.5}, 9),
 )
