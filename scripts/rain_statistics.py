@@ -68,7 +68,9 @@ def grey(image: np.ndarray) -> np.ndarray:
 def measure(layer: np.ndarray) -> tuple[float, ...]:
     """The measures of `NAMES`."""
     lean = leaning(layer)
-    along, across = (full_width(layer, angle) for angle in (lean, lean + np.pi / 2))
+    spectrum = np.fft.rfft2(layer - layer.mean())
+    correlation = np.fft.fftshift(np.fft.irfft2(np.abs(spectrum) ** 2, s=layer.shape))
+    along, across = (full_width(correlation, angle) for angle in (lean, lean + np.pi / 2))
     bright = float(np.quantile(layer, 0.99))
     share = float((layer > bright / 2).mean())
     return float(np.degrees(lean)), along, across, share, float(layer.mean()), bright
@@ -81,12 +83,10 @@ def leaning(layer: np.ndarray) -> float:
     return float(-angle)
 
 
-def full_width(layer: np.ndarray, angle: float) -> float:
-    """Twice how far the autocorrelation stays above half of its maximum, in a direction given from upright."""
-    spectrum = np.fft.rfft2(layer - layer.mean())
-    correlation = np.fft.fftshift(np.fft.irfft2(np.abs(spectrum) ** 2, s=layer.shape))
+def full_width(correlation: np.ndarray, angle: float) -> float:
+    """Twice how far a centred autocorrelation stays above half of its maximum, in a direction given from upright."""
     steps = np.arange(0, REACH, 0.1)
-    rows, columns = (size // 2 for size in layer.shape)
+    rows, columns = (size // 2 for size in correlation.shape)
     line = map_coordinates(
         correlation, (rows + steps * np.cos(angle), columns + steps * np.sin(angle)), order=1, mode="nearest"
     )
