@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -77,8 +77,8 @@ class FilePairs:
         return torch.stack(degraded), torch.stack(clean)
 
 
-class PhotoSource:
-    """Clean photos of a folder; `in_memory`, `cache` and `shrink` are those of `FilePairs`.
+class PhotoSource(FilePairs):
+    """Clean photos of a folder; how they are read is said as to `FilePairs`.
 
     Args:
         held_out: stems of files that must never be drawn.
@@ -87,22 +87,12 @@ class PhotoSource:
         DataError: the folder is missing or empty, or everything in it is held out.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        held_out: Collection[str] = (),
-        in_memory: bool = True,
-        cache: int = 64,
-        shrink: float = 1.0,
-    ) -> None:
+    def __init__(self, folder: Path, held_out: Collection[str] = (), **reading: Any) -> None:
         self.paths = _without(list_images(folder), held_out, folder)
-        self._files = FilePairs([(path, path) for path in self.paths], in_memory, cache, shrink)
-
-    def draw(self, count: int, patch: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        return self._files.draw(count, patch, generator)
+        super().__init__([(path, path) for path in self.paths], **reading)
 
 
-class PairedFolder:
+class PairedFolder(FilePairs):
     """Real pairs: `folder/input` holds degraded photos, `folder/target` the clean ones of the same stems and sizes.
 
     The other arguments are those of `PhotoSource`.
@@ -111,19 +101,8 @@ class PairedFolder:
         DataError: a folder is missing, a file has no partner, or everything is held out.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        held_out: Collection[str] = (),
-        in_memory: bool = True,
-        cache: int = 64,
-        shrink: float = 1.0,
-    ) -> None:
-        self.pairs = pair_up(folder / "input", folder / "target", held_out)
-        self._files = FilePairs(self.pairs, in_memory, cache, shrink)
-
-    def draw(self, count: int, patch: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        return self._files.draw(count, patch, generator)
+    def __init__(self, folder: Path, held_out: Collection[str] = (), **reading: Any) -> None:
+        super().__init__(pair_up(folder / "input", folder / "target", held_out), **reading)
 
 
 def pair_up(input_folder: Path, target_folder: Path, held_out: Collection[str] = ()) -> list[tuple[Path, Path]]:

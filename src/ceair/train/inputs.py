@@ -140,7 +140,7 @@ def _ingredients(part: Part, images: int) -> list[Ingredient]:
 
 def _source(folder: Path, source: SourceSettings, held_out: frozenset[str]) -> Source:
     kind = PhotoSource if source.kind == "photos" else PairedFolder
-    return kind(folder, held_out, source.in_memory, shrink=source.shrink)
+    return kind(folder, held_out, in_memory=source.in_memory, shrink=source.shrink)
 
 
 def _stems(folder: Path, source: SourceSettings) -> frozenset[str]:
