@@ -31,11 +31,11 @@ def mse(restored: Images, clean: Images) -> Float[Tensor, ""]:
     return (restored - clean).square().mean()
 
 
-def psnr(restored: Images, clean: Images, floor: float = 2e-4) -> Float[Tensor, ""]:
-    """How many dB the images lack, on average, of the PSNR of a mean squared difference of `floor` (37 dB).
+def psnr(restored: Images, clean: Images, floor: float = 1e-4) -> Float[Tensor, ""]:
+    """How many dB the images lack, on average, of the PSNR of a mean squared difference of `floor` (40 dB).
 
     Every image counts by the dB that it can gain, less and less so beyond the floor. In `mse` dim and hazy images drown
-    the others; at a floor of 1e-5 clean ones pull twenty times as hard as hazy ones, which are then left as they are.
+    the others; at a floor of 1e-5 clean ones pull many times as hard as hazy ones, which are then left as they are.
 
     Source: the form of HINet (arXiv 2105.06086, section 3.2) and NAFNet (arXiv 2204.04676, section 5.1).
     Differs: both have a floor of 1e-8, since all of their images need restoring; and the value at equal images is 0.
