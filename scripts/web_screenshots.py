@@ -1,7 +1,7 @@
 """Draw the pictures of docs/serve.md: a screenshot of the page, and a short film of a restoration.
 
     python scripts/web_screenshots.py --out docs/pictures
-    python scripts/web_screenshots.py --review shots        # all states, on a desktop and on a phone, to look at
+    python scripts/web_screenshots.py --review shots        # all states, on a desktop and a phone, light and dark
 
 It needs chromium, its driver and selenium, and starts its own server.
 """
@@ -43,9 +43,9 @@ window.dispatchEvent(new MouseEvent("mouseup", at(target)));
 
 
 class Screen:
-    """A browser of some size that shows the page."""
+    """A browser of some size, light or dark, that shows the page."""
 
-    def __init__(self, address: str, size: tuple[int, int], profile: Path) -> None:
+    def __init__(self, address: str, size: tuple[int, int], profile: Path, colours: str = "light") -> None:
         options = webdriver.ChromeOptions()
         options.binary_location = shutil.which("chromium")
         for word in (*WORDS.split(), f"--user-data-dir={profile}"):
@@ -53,6 +53,8 @@ class Screen:
         self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
         self.size = size
         self.resize(size[1])
+        wish = {"features": [{"name": "prefers-color-scheme", "value": colours}]}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", wish)
         self.driver.get(address)
         self.wait(lambda: self.all("#compare img") and self.all("#drop input[type=file]"))
         time.sleep(2)
@@ -193,8 +195,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with server() as address, tempfile.TemporaryDirectory() as profiles:
 
-        def screen(size: tuple[int, int]) -> Screen:
-            return Screen(address, size, Path(profiles) / str(time.time()))
+        def screen(size: tuple[int, int], colours: str = "light") -> Screen:
+            return Screen(address, size, Path(profiles) / str(time.time()), colours)
 
         if arguments.out:
             picture(screen(DESKTOP), arguments.out / "web.jpg")
@@ -202,7 +204,8 @@ def main() -> None:
         if arguments.review:
             arguments.review.mkdir(parents=True, exist_ok=True)
             for name, size in (("desktop", DESKTOP), ("phone", PHONE)):
-                review(screen(size), name, arguments.review)
+                for colours in ("light", "dark"):
+                    review(screen(size, colours), f"{name}-{colours}", arguments.review)
 
 
 if __name__ == "__main__":
