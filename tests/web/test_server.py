@@ -195,3 +195,15 @@ def test_a_port_that_is_taken_is_named_in_one_line():
 )
 def test_wrong_usage_ends_in_2(words):
     assert run(*words).returncode == 2
+
+
+def test_open_shows_the_page_in_the_browser_of_the_user(start_server, tmp_path, monkeypatch):
+    asked, browser = tmp_path / "asked", tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > "{asked}.part" && mv "{asked}.part" "{asked}"\n')
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    server = start_server("--open")
+    until = time.monotonic() + 30
+    while not asked.exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert asked.read_text().strip() == server.address
