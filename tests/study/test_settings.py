@@ -9,6 +9,7 @@ from PIL import Image
 
 from ceair.data.cdd_open import SUBSETS
 from ceair.errors import ConfigError, DataError
+from ceair.study.runner import room
 from ceair.study.sets import conditions, made_up_photo, prepare, samples
 from ceair.study.settings import BUNDLED, Run, read, runs, train_settings
 
@@ -100,3 +101,18 @@ def test_absent_sets_and_photos_are_named(tmp_path: Path) -> None:
         conditions(read(str(tmp_path / "study.yaml"), []))
     with pytest.raises(DataError, match=r"none of the photos that data\.held_out lists"):
         prepare(read(str(tmp_path / "study.yaml"), ["sets=[{benchmark: cdd-open}]"]))
+
+
+@pytest.mark.parametrize(
+    ("devices", "runs_at_a_time"),
+    [
+        ("{accelerator: cpu, threads: 1}", 8),
+        ("{accelerator: cpu, threads: 3}", 2),
+        ("{accelerator: cpu, threads: 16}", 1),
+        ("{accelerator: cpu}", 1),
+        ("{accelerator: cuda, threads: 1}", 1),
+    ],
+)
+def test_processors_are_filled_with_runs_whose_threads_are_known(devices, runs_at_a_time, monkeypatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    assert room(read("smoke", [f"training.devices={devices}"])) == runs_at_a_time

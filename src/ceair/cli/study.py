@@ -9,7 +9,14 @@ if TYPE_CHECKING:
     from ceair.study.settings import Run, StudySettings
 
 Name = Annotated[str, typer.Argument(metavar="STUDY", help="A YAML file, such as configs/study.yaml, or `smoke`.")]
-Jobs = Annotated[int, typer.Option(min=1, help="So many runs at a time, each in a process of its own.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="So many runs at a time, each in a process of its own; by default as many as the processors have room for,"
+        " and one where the study does not say how many threads a run has, or runs on a GPU.",
+    ),
+]
 One = Annotated[str | None, typer.Option("--run", metavar="PART/VARIANT/SEED", help="Only this run, here; no tables.")]
 ReportOnly = Annotated[bool, typer.Option("--report", help="Only tables and plots, of the runs that are finished.")]
 
@@ -17,7 +24,7 @@ ReportOnly = Annotated[bool, typer.Option("--report", help="Only tables and plot
 def study(
     name: Name,
     overrides: Annotated[list[str] | None, typer.Argument(help="a.b=c, such as data.root=DIR.")] = None,
-    jobs: Jobs = 1,
+    jobs: Jobs = None,
     run: One = None,
     report: ReportOnly = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the tables as one JSON document.")] = False,
@@ -39,14 +46,14 @@ def study(
         _perform(settings, wanted, run)
         return
     from ceair.study.report import write_report
-    from ceair.study.runner import run_all
+    from ceair.study.runner import room, run_all
     from ceair.study.sets import prepare
 
     failed = []
     if not report:
         with Signals():
             prepare(settings)
-            failed = run_all(settings, wanted, [name, *words], jobs)
+            failed = run_all(settings, wanted, [name, *words], jobs or room(settings))
     document = write_report(settings, wanted)
     if as_json:
         print(json.dumps(document, indent=2, allow_nan=False))

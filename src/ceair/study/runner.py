@@ -15,6 +15,14 @@ _PATIENCE = 0.2  # seconds between two looks at the processes
 _LIBRARIES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
+def room(settings: StudySettings) -> int:
+    """How many runs the processors have room for: one, unless the study is for the CPU and says its runs' threads."""
+    devices = settings.training.devices
+    if devices.accelerator != "cpu" or not devices.threads:
+        return 1
+    return max(1, (os.cpu_count() or 1) // devices.threads)
+
+
 def run_all(settings: StudySettings, wanted: Sequence[Run], words: Sequence[str], jobs: int) -> list[Run]:
     """Do what is not finished, `jobs` runs at a time in the order given; returns the runs that failed.
 
