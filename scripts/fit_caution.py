@@ -8,7 +8,7 @@ DIR holds `clean/`, and if there are any `lol/` and `reds_blur/` with `input/` a
 judged clean and with each kind of damage, as it is restored. Logistic regression tells one from the other; the odds
 at which the gate closes and opens are chosen by six-fold cross-validation over photos: so that undamaged images stay as
 they are as far as possible, while noise, rain and real low light lose 0.03 dB or less on average and all other damages
-that the network helps against 0.1 dB or less: real damage is less like itself than ours, so this leaves room.
+0.1 dB or less: real damage is less like itself than ours, so this leaves room.
 """
 
 import argparse
@@ -49,8 +49,8 @@ DAMAGES: tuple[tuple[str, Mapping[str, tuple[float, float]]], ...] = (
     ("haze and rain", {"haze": (0.2, 0.6), "rain": (0.2, 0.6)}),
 )
 MOST_LOSS = dict.fromkeys(("noise", "rain", "low light"), 0.03)
-MOST_LOSS |= dict.fromkeys(("haze", "snow", "darkened", "haze and rain"), 0.1)
-"""Mean PSNR in dB that each kind may lose; kinds that the network hardly helps, blur and JPEG, may lose any."""
+MOST_LOSS |= dict.fromkeys(("haze", "snow", "darkened", "haze and rain", "blur", "jpeg"), 0.1)
+"""Mean PSNR in dB that each kind may lose."""
 
 CAP = 60.0
 """PSNR in dB that an image counts with at most, as one that stays as it is has an infinite one."""
