@@ -82,13 +82,15 @@ def _sources(table: Path) -> list[dict[str, str]]:
 
 
 def _score(label: str, file: str) -> tuple[str, dict[str, Any]]:
-    """The means of one evaluation by its label, in dB for PSNR."""
+    """The means of one evaluation by its label, in dB for PSNR, and the 95 % interval of the PSNR."""
     document = json.loads(Path(file).read_text(encoding="utf-8"))
     rows = {}
     for condition in document["conditions"]:
         means = {key: round(value, 4) for key, value in condition["means"].items() if value is not None}
         before = condition["input_psnr"] and round(condition["input_psnr"], 4)
-        rows[condition["condition"]] = {"images": condition["count"], "input_psnr": before, **means}
+        interval = [round(bound, 4) for bound in condition["intervals_95"]["psnr"]]
+        row = {"images": condition["count"], "input_psnr": before, **means, "psnr_interval_95": interval}
+        rows[condition["condition"]] = row
     return label, rows
 
 

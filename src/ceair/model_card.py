@@ -43,15 +43,21 @@ def readme(card: Mapping[str, Any], place: str) -> str:
 
 
 def scores_table(scores: Mapping[str, Any]) -> str:
-    """A row for each condition of each set: images, PSNR in dB before and after, and SSIM in both conventions."""
-    rows = ["| set | images | input PSNR | PSNR | SSIM 7x7 | SSIM Gaussian |", "|---|---|---|---|---|---|"]
+    """A row for each condition of each set: images, PSNR in dB before and after, and SSIM in both conventions.
+
+    The 95 % interval of the mean PSNR stands behind it if the card has it.
+    """
+    rows = ["| set | images | input PSNR | PSNR (95 %) | SSIM 7x7 | SSIM Gaussian |", "|---|---|---|---|---|---|"]
     for name, conditions in scores.items():
         for condition, score in conditions.items():
             title = name if condition == "pairs" else f"{name}, {condition}"
-            numbers = [(score["input_psnr"], 2), (score["psnr"], 2)]
-            numbers += [(score["ssim_uniform"], 4), (score["ssim_gaussian"], 4)]
-            cells = ["-" if number is None else f"{number:.{decimals}f}" for number, decimals in numbers]
-            rows.append(f"| {' | '.join([title, str(score['images']), *cells])} |")
+            before = "-" if score["input_psnr"] is None else f"{score['input_psnr']:.2f}"
+            after = f"{score['psnr']:.2f}"
+            if "psnr_interval_95" in score:
+                low, high = score["psnr_interval_95"]
+                after += f" ({low:.2f} to {high:.2f})"
+            ssims = (f"{score[kind]:.4f}" for kind in ("ssim_uniform", "ssim_gaussian"))
+            rows.append(f"| {' | '.join([title, str(score['images']), before, after, *ssims])} |")
     return "\n".join(rows)
 
 
