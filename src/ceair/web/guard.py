@@ -128,7 +128,7 @@ class Guard:
         if int(length) > most + 1_000_000:  # with some room for what lies between files
             return 413, f"These files are too large together; this page takes at most {readable_bytes(most)} at once."
         if self._folder.size() + int(length) > self._allowance.disk:
-            return 507, "The server has no room left for now; try again in some minutes."
+            return 507, "The server has no room left at the moment; try again in some minutes."
         return None
 
 

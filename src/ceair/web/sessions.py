@@ -146,7 +146,7 @@ class Sessions:
             CeairError: they do.
         """
         if self._folder.size() > self._allowance.disk:
-            raise CeairError("the server has no room left for now; try again in some minutes")
+            raise CeairError("the server has no room left at the moment; try again in some minutes")
 
     def leave(self, name: str | None) -> None:
         """Note that a page was closed or lost."""
