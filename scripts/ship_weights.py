@@ -71,6 +71,8 @@ def _run(folder: str, commit: str) -> dict[str, Any]:
         "commit": commit,
         "steps": metadata["steps"],
         "minutes": round(metadata["minutes"], 1),
+        # Of blended weights (`scripts/blend_weights.py`), how much of this run is in them.
+        **({"share": metadata["share"]} if "share" in metadata else {}),
         "settings": settings,
     }
 
