@@ -8,8 +8,9 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ceair.checkpoint import BUNDLED
 from ceair.cost import count
@@ -33,7 +34,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
-    tables = {"results": results(), "beside": beside(), "cost": costs()}
+    card = json.loads((BUNDLED / "ceair-t.json").read_text(encoding="utf-8"))
+    tables = {"results": scores_table(card["scores"]), "beside": beside(card), "cost": costs()}
     for path in (ROOT / "README.md", ROOT / "docs" / "model-card.md"):
         before = after = path.read_text(encoding="utf-8")
         for name, table in tables.items():
@@ -44,21 +46,18 @@ def main() -> None:
             path.write_text(after, encoding="utf-8")
 
 
-def results() -> str:
-    """The scores of the card of ceair-t, a row for each condition of each set."""
-    return scores_table(json.loads((BUNDLED / "ceair-t.json").read_text(encoding="utf-8"))["scores"])
-
-
-def beside() -> str:
+def beside(card: Mapping[str, Any]) -> str:
     """Our row beside specialists and published all-in-one models, on the sets that we have all images of."""
-    scores = json.loads((BUNDLED / "ceair-t.json").read_text(encoding="utf-8"))["scores"]
+    scores = card["scores"]
     noise = [scores["CBSD68"][f"noise {sigma}"] for sigma in (15, 25, 50)]
     ours = [*noise, scores["Rain100L"]["pairs"], scores["LOL-v1"]["pairs"]]
     rows = [
         "| method | parameters, M | told | trained on | CBSD68 15 / 25 / 50 | Rain100L | LOL-v1 |",
         "|---|---|---|---|---|---|---|",
         _beside("as it is", "-", "-", "-", [score["input_psnr"] for score in ours]),
-        _beside("**ceair-t**", "1.15", "nothing", "the photos below", [score["psnr"] for score in ours]),
+        _beside(
+            "**ceair-t**", f"{card['parameters'] / 1e6:.2f}", "nothing", "the photos below", [s["psnr"] for s in ours]
+        ),
         *(_beside(*row) for row in SPECIALISTS),
     ]
     for table, training, places in (
