@@ -137,18 +137,17 @@ def collect(network: UNet, paths: Sequence[Path], kinds: Sequence[str]) -> tuple
 def features_of(explanation: Explanation, pixels: np.ndarray) -> dict[str, np.ndarray]:
     """The features of every 16x16 patch, row by row: of affinities and of pixels."""
     features = {}
-    means, spreads, sizes = [], [], []
+    means, spreads, details = [], [], []
     for layer in explanation.layers:
         side = PATCH // layer.cell
         tokens = blocks(layer.affinities.transpose(1, 2, 0), side).reshape(-1, side, side, layer.rank)
         flat = tokens.reshape(len(tokens), -1, layer.rank)
         means.append(flat.mean(1))
-        spreads.append(np.abs(flat).mean(1))
         features[f"affinities of level {layer.level}, means"] = means[-1]
-        if side > 1:
-            spreads.append(flat.std(1))
-        sizes.append(affinity_sizes(tokens))
-    every = np.concatenate(means + spreads + sizes, 1)
+        spreads += [np.abs(flat).mean(1)] + ([flat.std(1)] if side > 1 else [])
+        details += affinity_details(tokens)
+    logarithms = [np.log(part + 1e-3) for part in spreads + details]
+    every = np.concatenate(means + spreads + logarithms, 1)
     features["affinities of all levels, means"] = np.concatenate(means, 1)
     features["affinities of all levels, means, sizes and spreads"] = np.concatenate(means + spreads, 1)
     features["affinities of all levels, those, logarithms and detail"] = every
@@ -163,20 +162,18 @@ def features_of(explanation: Explanation, pixels: np.ndarray) -> dict[str, np.nd
     return features
 
 
-def affinity_sizes(tokens: np.ndarray) -> np.ndarray:
-    """Logarithms of how large the affinities of each patch are, how they spread, and how they differ side by side."""
+def affinity_details(tokens: np.ndarray) -> list[np.ndarray]:
+    """How the affinities of each patch differ side by side, and how far they lie from its median."""
     side = tokens.shape[1]
     flat = tokens.reshape(len(tokens), -1, tokens.shape[-1])
-    parts = [np.abs(flat).mean(1)]
-    if side > 1:
-        parts.append(flat.std(1))
+    parts = []
     if side > 2:
         parts += [np.abs(np.diff(tokens, axis=axis)).mean((1, 2)) for axis in (1, 2)]
         parts += list(np.percentile(np.abs(flat - np.median(flat, 1, keepdims=True)), (50, 95), axis=1))
     if side > 4:
         diagonal = tokens[:, ::2, ::2] - tokens[:, 1::2, ::2] - tokens[:, ::2, 1::2] + tokens[:, 1::2, 1::2]
         parts.append(np.median(np.abs(diagonal).reshape(len(tokens), -1, tokens.shape[-1]), 1))
-    return np.log(np.concatenate(parts, 1) + 1e-3)
+    return parts
 
 
 def around(features: np.ndarray, columns: int) -> np.ndarray:
