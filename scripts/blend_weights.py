@@ -1,9 +1,11 @@
-"""Blend the weights of a run with those that it began from, where the run gained on some damages and lost on others.
+"""Blend the weights of runs with those that all of them began from, where runs gain on some damages and lose on others.
 
-    python scripts/blend_weights.py BEFORE.safetensors runs/ceair-t --share 0.5 --out runs/ceair-t-blend
+    python scripts/blend_weights.py BEFORE.safetensors runs/a runs/b --shares 0.4 0.3 --out runs/blends
 
-The folder that is written can be given to `scripts/ship_weights.py` in place of the run's; the card says the share.
-Both networks lie in one valley, as the second was trained from the first (WiSE-FT, arXiv 2109.01903, blends so).
+What the shares leave is of the weights before. A folder for each run is written below `--out`: all hold the blended
+weights, each the settings, the numbers and the share of its own run, so that `scripts/ship_weights.py --runs` can be
+given them in place of the runs'. All networks lie in one valley, as they were trained from the same one (model soups,
+arXiv 2203.05482, and WiSE-FT, arXiv 2109.01903, blend so).
 """
 
 import argparse
@@ -14,20 +16,28 @@ from ceair.checkpoint import load_tensors, save_tensors
 
 
 def main() -> None:
-    """Write the blended weights and the settings of the run beside them."""
+    """Write the blended weights and the settings of each run beside them."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("before", type=Path)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--share", type=float, required=True, help="of the run's weights: 0 for none, 1 for all")
+    parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("--shares", nargs="+", type=float, required=True, help="of each run's weights, in order")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    (path,) = arguments.run.glob("ceair-*.safetensors")
+    if len(arguments.shares) != len(arguments.runs):
+        parser.error("give a share for each run")
+    paths = [path for run in arguments.runs for path in run.glob("ceair-*.safetensors")]
     before, _ = load_tensors(arguments.before)
-    after, numbers = load_tensors(path)
-    blended = {name: before[name].float().lerp(after[name].float(), arguments.share).half() for name in after}
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    save_tensors(arguments.out / path.name, blended, {**numbers, "share": arguments.share})
-    shutil.copy(arguments.run / "settings.json", arguments.out)
+    runs = [load_tensors(path) for path in paths]
+    blended = {}
+    for name, tensor in before.items():
+        start = tensor.float()
+        moves = [share * (run[name].float() - start) for share, (run, _) in zip(arguments.shares, runs, strict=True)]
+        blended[name] = sum(moves, start=start).half()
+    for path, share, (_, numbers) in zip(paths, arguments.shares, runs, strict=True):
+        folder = arguments.out / path.parent.name
+        folder.mkdir(parents=True, exist_ok=True)
+        save_tensors(folder / path.name, blended, {**numbers, "share": share})
+        shutil.copy(path.parent / "settings.json", folder)
 
 
 if __name__ == "__main__":
