@@ -50,7 +50,7 @@ def mixture(photos: Path, pairs: Path) -> Mixture:
 
 
 def same(one: Batch, other: Batch) -> bool:
-    return torch.equal(one.degraded, other.degraded) and torch.equal(one.clean, other.clean)
+    return all(torch.equal(getattr(one, name), getattr(other, name)) for name in ("degraded", "clean", "kinds"))
 
 
 def test_the_same_step_gives_the_same_batch_and_another_step_another(mixture: Mixture) -> None:
@@ -78,7 +78,7 @@ def test_another_seed_gives_another_batch(mixture: Mixture) -> None:
 def test_groups_do_not_depend_on_how_processes_share_them(mixture: Mixture, processes: int) -> None:
     whole, share = mixture.batch(2, range(4), 4, 24, CPU), 4 // processes
     parts = [mixture.batch(2, range(r * share, (r + 1) * share), 4, 24, CPU) for r in range(processes)]
-    joined = Batch(torch.cat([p.degraded for p in parts]), torch.cat([p.clean for p in parts]))
+    joined = Batch(*(torch.cat([getattr(p, name) for p in parts]) for name in ("degraded", "clean", "kinds")))
     assert same(joined, whole)
 
 
@@ -113,6 +113,8 @@ def test_clean_ingredients_stay_clean_and_real_pairs_stay_together(mixture: Mixt
     assert not torch.equal(fixed["noise+haze"].degraded, fixed["noise+haze"].clean)
     difference = 255 * (fixed["pairs"].clean - fixed["pairs"].degraded)
     torch.testing.assert_close(difference, torch.full((8, 3, 16, 16), 100.0), atol=1e-3, rtol=0)
+    assert (fixed["clean"].kinds == 0).all()
+    assert (fixed["pairs"].kinds == -1).all(), "nobody says what happened to a real pair"
 
 
 def test_fixed_samples_are_always_the_same(mixture: Mixture) -> None:

@@ -8,12 +8,13 @@ samples that one process would.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int8
 from torch import Generator, Tensor
 
+from ceair.data.kinds import present, unknown
 from ceair.data.sources import Source
 from ceair.degradations import DEGRADATIONS, compose, severity_map
 from ceair.degradations.fields import uniform
@@ -65,10 +66,14 @@ class Ingredient:
 
 @dataclass(frozen=True)
 class Batch:
-    """Degraded and clean RGB patches in [0, 1]."""
+    """Degraded and clean RGB patches in [0, 1].
+
+    `kinds` tells the degradations of each square of 16x16 pixels: 1 for there, 0 for not there, -1 for not known.
+    """
 
     degraded: Float[Tensor, "b 3 p p"]
     clean: Float[Tensor, "b 3 p p"]
+    kinds: Int8[Tensor, "b k s s"]
 
 
 class Mixture:
@@ -101,7 +106,8 @@ class Mixture:
         for group in groups:
             ingredient, seed = self.ingredient(step * total_groups + group), _number(self.seed, step, group)
             parts.append(self._make(ingredient, seed, self.group_size, patch, device))
-        return Batch(torch.cat([part.degraded for part in parts]), torch.cat([part.clean for part in parts]))
+        together = ([getattr(part, each.name) for part in parts] for each in fields(Batch))
+        return Batch(*map(torch.cat, together))
 
     def fixed(self, count: int, patch: int, device: torch.device) -> dict[str, Batch]:
         """`count` samples of every ingredient, by its label; always the same ones, for validation."""
@@ -119,11 +125,14 @@ class Mixture:
     def _make(self, ingredient: Ingredient, seed: int, count: int, patch: int, device: torch.device) -> Batch:
         crops = self.sources[ingredient.source].draw(count, patch, Generator().manual_seed(seed))
         degraded, clean = (_to_unit(crop, device) for crop in crops)
+        real = not torch.equal(*crops)
+        severities: dict[str, Tensor] = {}
         if ingredient.degrade:
             generator = Generator(device).manual_seed(seed)
-            degraded = compose(degraded, draw_severities(degraded, ingredient, generator), generator)
+            severities = draw_severities(degraded, ingredient, generator)
+            degraded = compose(degraded, severities, generator)
             degraded = (degraded * 255).round() / 255  # files have 8 bits
-        return Batch(degraded, clean)
+        return Batch(degraded, clean, unknown(degraded) if real else present(degraded, clean, severities))
 
 
 def draw_severities(

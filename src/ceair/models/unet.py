@@ -93,13 +93,18 @@ class UNet(nn.Module):
         return self._change(padded, apply if watch is None else _watched(apply, watch))
 
     def restore_with_penalty(
-        self, degraded: Float[Tensor, "b 3 h w"]
+        self, degraded: Float[Tensor, "b 3 h w"], watch: Watch | None = None
     ) -> tuple[Float[Tensor, "b 3 h w"], Float[Tensor, ""]]:
-        """As `forward`, and the sum of what the `Penalised` parts add to the training loss; 0 if there are none."""
+        """As `forward`, and the sum of what the `Penalised` parts add to the training loss; 0 if there are none.
+
+        Args:
+            watch: as in `change`.
+        """
         height, width = degraded.shape[-2:]
         padded = pad_to_multiple(degraded, self.size_multiple)
         penalties: list[Tensor] = []
-        restored = padded + self._change(padded, _penalising(penalties))
+        apply = _penalising(penalties)
+        restored = padded + self._change(padded, apply if watch is None else _watched(apply, watch))
         return restored[..., :height, :width], sum(penalties, start=padded.new_zeros(()))
 
     def _change(self, padded: Float[Tensor, "b c h w"], apply: "_Apply") -> Float[Tensor, "b 3 h w"]:

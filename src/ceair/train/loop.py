@@ -17,12 +17,14 @@ from torch import Tensor, nn
 
 from ceair.checkpoint import find_weights, load_into, load_tensors
 from ceair.data.mixture import Batch
+from ceair.degradations import DEGRADATIONS
 from ceair.errors import CeairError
 from ceair.losses import make_loss
 from ceair.models import NetworkConfig, UNet, build, preset
 from ceair.train.inputs import schedule_steps, training_mixture, validation_batches
 from ceair.train.optim import MovingAverage, learning_rate, make_optimizers
 from ceair.train.report import Reporter, validate
+from ceair.train.routing import Gatherer, RoutingReader, misreading
 from ceair.train.settings import TrainSettings
 from ceair.train.state import Clock, load_state, save_state
 
@@ -73,11 +75,13 @@ class Run:
             weights, _ = load_tensors(find_weights(settings.init_from.as_posix()))
             load_into(self.network, weights, str(settings.init_from))
         self.network.to(device=fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        reader = RoutingReader(self.network, len(DEGRADATIONS)).to(fabric.device) if settings.loss.routing else None
+        self.trained = _InTraining(self.network, reader, settings.loss.routing)
         self.average = MovingAverage(self.network, settings.optim.ema)
-        self.optimizers = make_optimizers(self.network, settings.optim)
+        self.optimizers = make_optimizers(self.trained, settings.optim)
         self.clock = Clock()
         if self.state_path.is_file():
-            self.clock = load_state(self.state_path, self.network, self.average, self.optimizers)
+            self.clock = load_state(self.state_path, self.network, self.average, self.optimizers, reader)
         self.loss = make_loss(settings.loss.pixelwise, settings.loss.frequency)
         self.mixture = training_mixture(settings)
         self.steps = schedule_steps(settings, self.mixture)
@@ -86,8 +90,7 @@ class Run:
 
     def loop(self, stopped: list[int]) -> int:
         """Train until the budget is used up or `stopped` holds a signal, then save; returns the signal or 0."""
-        network = _InTraining(self.network)
-        forward = torch.compile(network) if self.settings.devices.compile else network
+        forward = torch.compile(self.trained) if self.settings.devices.compile else self.trained
         module = self.fabric.setup_module(forward)
         optimizers = self.fabric.setup_optimizers(*self.optimizers)
         optimizers = optimizers if isinstance(optimizers, tuple) else (optimizers,)
@@ -147,7 +150,7 @@ class Run:
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = self._lr
-        restored, penalty = module(batch.degraded.contiguous(memory_format=torch.channels_last))
+        restored, penalty = module(batch.degraded.contiguous(memory_format=torch.channels_last), batch.kinds)
         loss = self.loss(restored, batch.clean)
         self.fabric.backward(loss + penalty)
         if self.settings.optim.clip:
@@ -173,7 +176,8 @@ class Run:
                 f"{self.state_path} is still the state before that; lower optim.lr or optim.clip"
             )
         if self.fabric.is_global_zero:
-            save_state(self.state_path, self.network, self.average, self.optimizers, self.clock)
+            network, reader = self.trained.network, self.trained.reader
+            save_state(self.state_path, network, self.average, self.optimizers, self.clock, reader)
             self.reporter.weights(self.weights_path, self.average.weights, self.clock)
         self.fabric.barrier()
 
@@ -186,14 +190,19 @@ class Run:
 
 
 class _InTraining(nn.Module):
-    """A network as training calls it: it also returns what its parts add to the loss."""
+    """A network as training calls it: it also returns what its parts, and the routing, add to the loss."""
 
-    def __init__(self, network: UNet) -> None:
+    def __init__(self, network: UNet, reader: RoutingReader | None, weight: float) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.reader, self.weight = network, reader, weight
 
-    def forward(self, degraded: Tensor) -> tuple[Tensor, Tensor]:
-        return self.network.restore_with_penalty(degraded)
+    def forward(self, degraded: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor]:
+        if self.reader is None:
+            return self.network.restore_with_penalty(degraded)
+        gatherer = Gatherer()
+        restored, penalty = self.network.restore_with_penalty(degraded, gatherer)
+        logits = self.reader(gatherer.affinities, kinds.shape[-2:])
+        return restored, penalty + self.weight * misreading(logits, kinds)
 
 
 class Stopwatch:

@@ -83,10 +83,15 @@ class OptimSettings:
 
 @dataclass(frozen=True)
 class LossSettings:
-    """The pixelwise loss, and the weight of the frequency loss beside it."""
+    """The pixelwise loss, and the weights of others beside it: of the frequency loss, and of `train.routing`."""
 
     pixelwise: Pixelwise = "l1"
     frequency: float = 0.0
+    routing: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.frequency < 0 or self.routing < 0:
+            raise ValueError("loss.frequency and loss.routing must not be negative")
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,17 @@ class Clock:
 
 
 def save_state(
-    path: Path, network: nn.Module, average: MovingAverage, optimizers: list[torch.optim.Optimizer], clock: Clock
+    path: Path,
+    network: nn.Module,
+    average: MovingAverage,
+    optimizers: list[torch.optim.Optimizer],
+    clock: Clock,
+    reader: nn.Module | None = None,
 ) -> None:
-    """Write weights, their average, the optimisers' moments and the clock, atomically."""
+    """Write weights, their average, those of a reader, the optimisers' moments and the clock, atomically."""
     tensors = {f"weights/{name}": tensor for name, tensor in network.state_dict().items()}
+    if reader is not None:
+        tensors |= {f"reader/{name}": tensor for name, tensor in reader.state_dict().items()}
     tensors |= {f"average/{name}": tensor for name, tensor in average.weights.items()}
     for index, optimizer in enumerate(optimizers):
         for key, moments in optimizer.state_dict()["state"].items():
@@ -33,7 +40,11 @@ def save_state(
 
 
 def load_state(
-    path: Path, network: nn.Module, average: MovingAverage, optimizers: list[torch.optim.Optimizer]
+    path: Path,
+    network: nn.Module,
+    average: MovingAverage,
+    optimizers: list[torch.optim.Optimizer],
+    reader: nn.Module | None = None,
 ) -> Clock:
     """Put back what `save_state` wrote.
 
@@ -42,6 +53,8 @@ def load_state(
     """
     tensors, metadata = load_tensors(path)
     load_into(network, _below(tensors, "weights/"), str(path))
+    if reader is not None:
+        load_into(reader, _below(tensors, "reader/"), f"{path}, of a run with another loss.routing,")
     kept = _below(tensors, "average/")
     if kept.keys() != average.weights.keys():
         raise WeightsError(f"{path} lacks the moving average of the weights, or part of it")
