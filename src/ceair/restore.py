@@ -13,7 +13,7 @@ from torch import Tensor
 from ceair import pretrained
 from ceair.caution import Caution, Damping, blended, load_caution, moments
 from ceair.checkpoint import find_weights, load_network
-from ceair.engines import Engine, find_device, make_engine
+from ceair.engines import Engine, SelfEnsemble, find_device, make_engine
 from ceair.errors import CeairError, ImageError
 from ceair.image import Picture, from_pillow, read_picture
 from ceair.limits import Limits, affordable
@@ -55,6 +55,7 @@ class Restorer:
             the bundled `ceair-t`, which is not made for other weights.
         rank_scale: factors of the directions that CEA adds, by layer and rank; as of
             `ceair.models.rank_scale.with_rank_scale`.
+        ensemble: average the answers for the image and its mirror images, in four times the time (`SelfEnsemble`).
 
     Attributes:
         network: what restores, with its directions scaled; explanations read it.
@@ -78,11 +79,13 @@ class Restorer:
         strength: float = 1.0,
         rank_scale: RankScale | None = None,
         cautious: bool | Caution = False,
+        ensemble: bool = False,
     ) -> None:
         self.card = dict[str, Any]()
         self.network = network if rank_scale is None else with_rank_scale(network, rank_scale)
         self.damping = Damping(strength, load_caution("ceair-t") if cautious is True else cautious or None)
-        self.engine: Engine = make_engine(self.network, device, engine, precision, compiled)
+        single = make_engine(self.network, device, engine, precision, compiled)
+        self.engine: Engine = SelfEnsemble(single) if ensemble else single
         self.limits, self.overlap, self.memory = limits or Limits(), overlap, memory
         if not 0 <= 2 * overlap < self.limits.tile:
             raise CeairError(f"tiles of {self.limits.tile} pixels must be larger than twice their overlap, {overlap}")
@@ -100,6 +103,7 @@ class Restorer:
         strength: float = 1.0,
         rank_scale: RankScale | None = None,
         cautious: bool = False,
+        ensemble: bool = False,
     ) -> "Restorer":
         """A restorer with the weights of a preset, if they come with the package, of a file, of a folder that
         `save_pretrained` made, or of a repository of the Hugging Face hub.
@@ -108,7 +112,7 @@ class Restorer:
             source: `ceair-t`, a path, `owner/name` or `owner/name@revision`; a path goes before a repository.
             engine: `auto` is the fastest installed one whose answers agree with those of float32 torch.
             tile: cut images larger than a square of this side into tiles of this side.
-            strength, rank_scale: as of `Restorer`.
+            strength, rank_scale, ensemble: as of `Restorer`.
             cautious: as of `Restorer`, by the judge that lies beside the weights.
 
         Raises:
@@ -127,6 +131,7 @@ class Restorer:
             strength=strength,
             rank_scale=rank_scale,
             cautious=load_caution(path) if cautious else False,
+            ensemble=ensemble,
         )
         restorer.card = pretrained.read_card(path)
         return restorer

@@ -17,7 +17,7 @@ class Job:
         inputs: folders, globs, images or Parquet files; paths, or URIs such as `s3://bucket/photos`.
         output: a folder or such a URI.
         weights: a preset whose weights are bundled, or the path of a weights file.
-        device, engine, precision, compiled, tile, strength, cautious: as of `Restorer.from_pretrained`.
+        device, engine, precision, compiled, tile, strength, cautious, ensemble: as of `Restorer.from_pretrained`.
         memory: bytes that one worker should not exceed; None shares half of what is free among those of a machine.
         recursive: also the images in folders of folders.
         column: of a Parquet file, the column of image bytes; None for `image` or `bytes`.
@@ -40,6 +40,7 @@ class Job:
     tile: int | None = None
     strength: float = 1.0
     cautious: bool = False
+    ensemble: bool = False
     memory: int | None = None
     recursive: bool = False
     column: str | None = None

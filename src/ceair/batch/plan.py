@@ -62,7 +62,7 @@ def _more(job: Job, found: Found, shards: Sequence[Shard]) -> list[Shard]:
 
 def _settings(job: Job, digest: str, found: Found) -> dict[str, Any]:
     """All that results depend on."""
-    names = ("engine", "precision", "tile", "strength", "cautious", "recursive", "column", "key")
+    names = ("engine", "precision", "tile", "strength", "cautious", "ensemble", "recursive", "column", "key")
     inputs = [text if "://" in text else os.path.abspath(text) for text in job.inputs]  # noqa: PTH100 - may be a glob
     places = {
         "inputs": [without_secrets(text) for text in inputs],

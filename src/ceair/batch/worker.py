@@ -110,6 +110,7 @@ def load_restorer(orders: Orders) -> Restorer:
         compiled=job.compiled,
         strength=job.strength,
         cautious=job.cautious,
+        ensemble=job.ensemble,
     )
 
 

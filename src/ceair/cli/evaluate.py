@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ceair.cli.engine import CautiousOption, StrengthOption
+from ceair.cli.engine import CautiousOption, EnsembleOption, StrengthOption
 from ceair.cli.table import Format
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def evaluate(
     device: Device = None,
     strength: StrengthOption = 1.0,
     cautious: CautiousOption = False,
+    ensemble: EnsembleOption = False,
     method: How = Restorers.weights,
     images: Images = None,
     crop: Crop = None,
@@ -97,7 +98,7 @@ def evaluate(
     16 (CDD-11: not at all), the mean over the images. Sets that are not there are shown as absent and never averaged
     over. In JSON, null stands for an infinite PSNR (equal images) and for an SSIM of images smaller than its window.
     """
-    network = weights or device or cautious or strength < 1
+    network = weights or device or cautious or ensemble or strength < 1
     if method is Restorers.identity and network:
         raise typer.BadParameter("--method identity uses no network: leave out --weights, --device and the like")
     if images and (network or method is Restorers.identity):
@@ -115,7 +116,8 @@ def evaluate(
     if images:
         task, answer, about, used = _saved(task, images)
     else:
-        answer, about, used = _network(method, weights or "ceair-t", device or "auto", strength, cautious)
+        how = {"strength": strength, "cautious": cautious, "ensemble": ensemble}
+        answer, about, used = _network(method, weights or "ceair-t", device or "auto", how)
     perceptual = _perceptual(lpips_weights)
     scored = _score_all(task.conditions, answer, legacy_noise, save, perceptual)
     name = weights or (images.name if images else {"identity": "input"}.get(method.value, "ceair-t"))
@@ -201,10 +203,8 @@ def _saved(task: _Task, folder: Path) -> "tuple[_Task, Method, dict[str, Any], s
     return _Task(task.benchmark, conditions), images, {}, "cpu"
 
 
-def _network(
-    method: Restorers, weights: str, device: str, strength: float, cautious: bool
-) -> "tuple[Method, dict[str, Any], str]":
-    """What restores, what the document says of it, and the device that it runs on."""
+def _network(method: Restorers, weights: str, device: str, how: dict[str, Any]) -> "tuple[Method, dict[str, Any], str]":
+    """What restores, what the document says of it, and the device that it runs on; `how` is as of `Restorer`."""
     from ceair.benchmark import network
     from ceair.evaluate import identity
 
@@ -216,9 +216,8 @@ def _network(
     from ceair.restore import Restorer
 
     keep_large_blocks()
-    restorer = Restorer.from_pretrained(weights, device, "torch", "fp32", strength=strength, cautious=cautious)
-    about = {"weights": weights, "device": device, "strength": strength, "cautious": cautious}
-    about["weights_sha256"] = sha256(find_weights(weights))
+    restorer = Restorer.from_pretrained(weights, device, "torch", "fp32", **how)
+    about = {"weights": weights, "device": device, **how, "weights_sha256": sha256(find_weights(weights))}
     return network(restorer.restore_tensor), about, str(restorer.device)
 
 

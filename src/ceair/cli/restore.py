@@ -13,6 +13,7 @@ from ceair.cli.engine import (
     CompileOption,
     EngineName,
     EngineOption,
+    EnsembleOption,
     MemoryOption,
     Precision,
     PrecisionOption,
@@ -40,6 +41,7 @@ def restore(
     tile: TileOption = None,
     strength: StrengthOption = 1.0,
     cautious: CautiousOption = False,
+    ensemble: EnsembleOption = False,
     maps: Annotated[bool, typer.Option("--maps", help="Write affinity maps, too: NAME.maps.png beside NAME.")] = False,
     suffix: Annotated[str, typer.Option(help="Put behind the name of each file in an output folder.")] = "",
     quality: Annotated[
@@ -63,7 +65,9 @@ def restore(
         raise typer.BadParameter("--interval belongs to --watch")
     if report is not None and report.suffix.lower() != ".json":
         raise typer.BadParameter(f"--report {report} would hold JSON; let its name end in .json")
-    make = partial(make_restorer, weights, device, engine, precision, compiled, memory, tile, strength, cautious)
+    make = partial(
+        make_restorer, weights, device, engine, precision, compiled, memory, tile, strength, cautious, ensemble
+    )
     with Signals() as signals:
         ledger = Ledger(keep=json or report is not None)
         work = Work(make, overwrite, quality, ledger, signals, maps)

@@ -3,5 +3,6 @@
 from ceair.engines.choose import ENGINES, PRECISIONS, make_engine
 from ceair.engines.eager import TorchEngine, find_device
 from ceair.engines.engine import Engine
+from ceair.engines.ensemble import SelfEnsemble
 
-__all__ = ["ENGINES", "PRECISIONS", "Engine", "TorchEngine", "find_device", "make_engine"]
+__all__ = ["ENGINES", "PRECISIONS", "Engine", "SelfEnsemble", "TorchEngine", "find_device", "make_engine"]
