@@ -25,7 +25,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if len(arguments.shares) != len(arguments.runs):
         parser.error("give a share for each run")
-    paths = [path for run in arguments.runs for path in run.glob("ceair-*.safetensors")]
+    paths = [_weights_of(run, parser) for run in arguments.runs]
     before, _ = load_tensors(arguments.before)
     runs = [load_tensors(path) for path in paths]
     blended = {}
@@ -38,6 +38,14 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         save_tensors(folder / path.name, blended, {**numbers, "share": share})
         shutil.copy(path.parent / "settings.json", folder)
+
+
+def _weights_of(run: Path, parser: argparse.ArgumentParser) -> Path:
+    """The one file of weights in a run's folder."""
+    found = sorted(run.glob("ceair-*.safetensors"))
+    if len(found) != 1 or not (run / "settings.json").is_file():
+        parser.error(f"{run} must hold one ceair-*.safetensors and its settings.json, as `ceair train` leaves them")
+    return found[0]
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def mixture(photos: Path, pairs: Path) -> Mixture:
         Ingredient("photos", 1, name="clean"),
     )
     sources = {"photos": PhotoSource(photos), "pairs": PairedFolder(pairs)}
-    return Mixture(sources, ingredients, seed=4, group_size=2)
+    return Mixture(sources, ingredients, seed=4, group_size=2, kinds=True)
 
 
 def same(one: Batch, other: Batch) -> bool:
@@ -70,7 +70,7 @@ def test_the_global_generator_is_neither_used_nor_moved(mixture: Mixture) -> Non
 
 
 def test_another_seed_gives_another_batch(mixture: Mixture) -> None:
-    other = Mixture(mixture.sources, mixture.ingredients, seed=5, group_size=2)
+    other = Mixture(mixture.sources, mixture.ingredients, seed=5, group_size=2, kinds=True)
     assert not same(mixture.batch(7, range(4), 4, 24, CPU), other.batch(7, range(4), 4, 24, CPU))
 
 
@@ -115,6 +115,15 @@ def test_clean_ingredients_stay_clean_and_real_pairs_stay_together(mixture: Mixt
     torch.testing.assert_close(difference, torch.full((8, 3, 16, 16), 100.0), atol=1e-3, rtol=0)
     assert (fixed["clean"].kinds == 0).all()
     assert (fixed["pairs"].kinds == -1).all(), "nobody says what happened to a real pair"
+
+
+def test_kinds_are_told_only_where_they_were_asked_for_and_change_nothing_else(mixture: Mixture) -> None:
+    untold = Mixture(mixture.sources, mixture.ingredients, seed=4, group_size=2).batch(3, range(4), 4, 16, CPU)
+    told = mixture.batch(3, range(4), 4, 16, CPU)
+    assert untold.kinds is None
+    assert told.kinds is not None
+    assert torch.equal(untold.degraded, told.degraded)
+    assert torch.equal(untold.clean, told.clean)
 
 
 def test_fixed_samples_are_always_the_same(mixture: Mixture) -> None:

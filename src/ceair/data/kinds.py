@@ -28,8 +28,8 @@ def present(
 
     Not known is all of a square that was degraded without a visible change, and a faint degradation.
     """
-    kinds = torch.zeros(len(degraded), len(DEGRADATIONS), *map(squares, degraded.shape[-2:]), dtype=torch.int8)
-    kinds = kinds.to(degraded.device)
+    size = (len(degraded), len(DEGRADATIONS), *map(squares, degraded.shape[-2:]))
+    kinds = torch.zeros(size, dtype=torch.int8, device=degraded.device)
     touched = torch.zeros_like(kinds[:, :1], dtype=torch.bool)
     for index, name in enumerate(DEGRADATIONS):
         if name in severities:

@@ -8,7 +8,7 @@ samples that one process would.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float, Int8
@@ -68,23 +68,32 @@ class Ingredient:
 class Batch:
     """Degraded and clean RGB patches in [0, 1].
 
-    `kinds` tells the degradations of each square of 16x16 pixels: 1 for there, 0 for not there, -1 for not known.
+    `kinds` tells the degradations of each square of 16x16 pixels: 1 for there, 0 for not there, -1 for not known; None
+    where the mixture was not asked for it.
     """
 
     degraded: Float[Tensor, "b 3 p p"]
     clean: Float[Tensor, "b 3 p p"]
-    kinds: Int8[Tensor, "b k s s"]
+    kinds: Int8[Tensor, "b k s s"] | None = None
 
 
 class Mixture:
     """Draws batches of `groups * group_size` patches from weighted ingredients.
+
+    Args:
+        kinds: whether batches tell which degradations they have where.
 
     Raises:
         ConfigError: an ingredient names a source that does not exist, two have one label, or no weight is positive.
     """
 
     def __init__(
-        self, sources: Mapping[str, Source], ingredients: Sequence[Ingredient], seed: int, group_size: int
+        self,
+        sources: Mapping[str, Source],
+        ingredients: Sequence[Ingredient],
+        seed: int,
+        group_size: int,
+        kinds: bool = False,
     ) -> None:
         for ingredient in ingredients:
             if ingredient.source not in sources:
@@ -97,7 +106,7 @@ class Mixture:
         if total <= 0 or min(ingredient.weight for ingredient in ingredients) < 0:
             raise ConfigError("the weights of the mixture must not be negative and one must be positive")
         self.sources, self.ingredients = sources, ingredients
-        self.seed, self.group_size = seed, group_size
+        self.seed, self.group_size, self.kinds = seed, group_size, kinds
         self._edges = (torch.tensor([i.weight for i in ingredients], dtype=torch.float64) / total).cumsum(0)
 
     def batch(self, step: int, groups: Sequence[int], total_groups: int, patch: int, device: torch.device) -> Batch:
@@ -106,8 +115,12 @@ class Mixture:
         for group in groups:
             ingredient, seed = self.ingredient(step * total_groups + group), _number(self.seed, step, group)
             parts.append(self._make(ingredient, seed, self.group_size, patch, device))
-        together = ([getattr(part, each.name) for part in parts] for each in fields(Batch))
-        return Batch(*map(torch.cat, together))
+        kinds = [part.kinds for part in parts if part.kinds is not None]
+        return Batch(
+            torch.cat([part.degraded for part in parts]),
+            torch.cat([part.clean for part in parts]),
+            torch.cat(kinds) if kinds else None,
+        )
 
     def fixed(self, count: int, patch: int, device: torch.device) -> dict[str, Batch]:
         """`count` samples of every ingredient, by its label; always the same ones, for validation."""
@@ -132,6 +145,8 @@ class Mixture:
             severities = draw_severities(degraded, ingredient, generator)
             degraded = compose(degraded, severities, generator)
             degraded = (degraded * 255).round() / 255  # files have 8 bits
+        if not self.kinds:
+            return Batch(degraded, clean)
         return Batch(degraded, clean, unknown(degraded) if real else present(degraded, clean, severities))
 
 

@@ -1,9 +1,8 @@
 """Self-ensemble: an image is restored together with its mirror images, and the answers are averaged."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -32,10 +31,7 @@ class SelfEnsemble:
 
     def restore(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
         """As `Engine.restore`."""
-        total = torch.zeros(images.shape)
-        for axes in _AXES:
-            total += self.engine.restore(images.flip(axes)).flip(axes)
-        return total / len(_AXES)
+        return _mean(self.engine.restore(images.flip(axes)) for axes in _AXES)
 
     def look(self, crops: Float[Tensor, "b 3 h w"]) -> Sequence[Any]:
         """As `Engine.look`: what the network knows of the image and of each of its mirror images."""
@@ -43,7 +39,14 @@ class SelfEnsemble:
 
     def restore_crop(self, crop: Float[Tensor, "1 3 h w"], context: Sequence[Any]) -> Float[Tensor, "1 3 h w"]:
         """As `Engine.restore_crop`."""
-        total = torch.zeros(crop.shape)
-        for axes, known in zip(_AXES, context, strict=True):
-            total += self.engine.restore_crop(crop.flip(axes), known).flip(axes)
-        return total / len(_AXES)
+        contexts = zip(_AXES, context, strict=True)
+        return _mean(self.engine.restore_crop(crop.flip(axes), known) for axes, known in contexts)
+
+
+def _mean(answers: Iterable[Float[Tensor, "b 3 h w"]]) -> Float[Tensor, "b 3 h w"]:
+    """The mean of the answers to an image's flips, each flipped back; no more than one is held beside their sum."""
+    flipped_back = (answer.flip(axes) for axes, answer in zip(_AXES, answers, strict=True))
+    total = next(flipped_back)  # a copy, as all that was flipped
+    for answer in flipped_back:
+        total += answer
+    return total / len(_AXES)

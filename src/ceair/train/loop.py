@@ -196,8 +196,8 @@ class _InTraining(nn.Module):
         super().__init__()
         self.network, self.reader, self.weight = network, reader, weight
 
-    def forward(self, degraded: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor]:
-        if self.reader is None:
+    def forward(self, degraded: Tensor, kinds: Tensor | None) -> tuple[Tensor, Tensor]:
+        if self.reader is None or kinds is None:
             return self.network.restore_with_penalty(degraded)
         gatherer = Gatherer()
         restored, penalty = self.network.restore_with_penalty(degraded, gatherer)
