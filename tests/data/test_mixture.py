@@ -126,6 +126,15 @@ def test_kinds_are_told_only_where_they_were_asked_for_and_change_nothing_else(m
     assert torch.equal(untold.clean, told.clean)
 
 
+def test_the_groups_of_a_batch_are_its_parts_in_order(mixture: Mixture) -> None:
+    batch = mixture.batch(3, range(3), 3, 16, CPU)
+    parts = batch.groups(2)
+    assert len(parts) == 3
+    assert all(same(part, mixture.batch(3, [index], 3, 16, CPU)) for index, part in enumerate(parts))
+    untold = Batch(batch.degraded, batch.clean).groups(2)
+    assert [part.kinds for part in untold] == [None] * 3
+
+
 def test_fixed_samples_are_always_the_same(mixture: Mixture) -> None:
     first = mixture.fixed(3, 16, CPU)
     mixture.batch(1, range(2), 2, 16, CPU)

@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import torch
 
 from ceair.checkpoint import load_tensors
@@ -19,12 +20,16 @@ def finish(process: "subprocess.Popen[str]") -> str:
     return errors
 
 
-def test_two_processes_give_what_one_with_the_same_batch_gives(config: Path, start: Start, tmp_path: Path) -> None:
+@pytest.mark.parametrize("each", ["null", "0.05"])
+def test_two_processes_give_what_one_with_the_same_batch_gives(
+    config: Path, start: Start, tmp_path: Path, each: str
+) -> None:
     states, told = [], ""
+    words = ("train.steps=1", "optim.clip=1e9", f"optim.clip_each={each}")
     # Moments are linear in the gradients of the one step; weights of later steps would amplify rounding.
     for count in (1, 2):
         output = tmp_path / str(count)
-        told = finish(start(config, f"output={output}", f"devices.count={count}", "train.steps=1", "optim.clip=1e9"))
+        told = finish(start(config, f"output={output}", f"devices.count={count}", *words))
         states.append(load_tensors(output / "state.safetensors")[0])
     one, two = states
     assert one.keys() == two.keys()

@@ -9,6 +9,7 @@ samples that one process would.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 
 import torch
 from jaxtyping import Float, Int8
@@ -75,6 +76,14 @@ class Batch:
     degraded: Float[Tensor, "b 3 p p"]
     clean: Float[Tensor, "b 3 p p"]
     kinds: Int8[Tensor, "b k s s"] | None = None
+
+    def groups(self, size: int) -> list["Batch"]:
+        """The batch in parts of so many samples."""
+        kinds = repeat(None) if self.kinds is None else torch.split(self.kinds, size)
+        return [
+            Batch(*part)
+            for part in zip(torch.split(self.degraded, size), torch.split(self.clean, size), kinds, strict=False)
+        ]
 
 
 class Mixture:

@@ -21,6 +21,7 @@ from ceair.degradations import DEGRADATIONS
 from ceair.errors import CeairError
 from ceair.losses import make_loss
 from ceair.models import NetworkConfig, UNet, build, preset
+from ceair.train.gradients import ClippedMean
 from ceair.train.inputs import schedule_steps, training_mixture, validation_batches
 from ceair.train.optim import MovingAverage, learning_rate, make_optimizers
 from ceair.train.report import Reporter, validate
@@ -150,9 +151,10 @@ class Run:
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = self._lr
-        restored, penalty = module(batch.degraded.contiguous(memory_format=torch.channels_last), batch.kinds)
-        loss = self.loss(restored, batch.clean)
-        self.fabric.backward(loss + penalty)
+        if self.settings.optim.clip_each:
+            loss = self._backward_each(module, batch, self.settings.optim.clip_each)
+        else:
+            loss = self._backward(module, batch)
         if self.settings.optim.clip:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.optim.clip)
         for optimizer in optimizers:
@@ -160,7 +162,25 @@ class Run:
             optimizer.zero_grad()
         self.average.update(self.network, self.clock.step)
         self.clock.step += 1
+        return loss
+
+    def _backward(self, module: nn.Module, batch: Batch) -> Tensor:
+        """Add the gradients of a batch; returns its loss."""
+        restored, penalty = module(batch.degraded.contiguous(memory_format=torch.channels_last), batch.kinds)
+        loss = self.loss(restored, batch.clean)
+        self.fabric.backward(loss + penalty)
         return loss.detach()
+
+    def _backward_each(self, module: nn.Module, batch: Batch, most: float) -> Tensor:
+        """As `_backward`, with the gradient of each group clipped by itself."""
+        mean = ClippedMean(list(self.trained.parameters()), list(self.network.parameters()), most)
+        losses = []
+        with self.fabric.no_backward_sync(module, enabled=self.fabric.world_size > 1):
+            for group in batch.groups(self.settings.data.group_size):
+                losses.append(self._backward(module, group))
+                mean.take()
+        mean.give(self.fabric.all_reduce)
+        return torch.stack(losses).mean()
 
     def _agree(self, signalled: int, seconds: float) -> int:
         """Let all processes share one clock and stop together when one was told to; returns the signal or 0."""

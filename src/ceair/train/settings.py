@@ -67,6 +67,9 @@ class OptimSettings:
 
     `warmup` is a share of the schedule; `final` is the learning rate at the end of the cosine relative to its peak.
     The cosine ends at `horizon` times the schedule: above 1 where a protocol stops before its cosine does.
+
+    `clip` is the most that the norm of a batch's gradient may be, and `clip_each` that of each of its groups before
+    they are averaged; the samples of a group (`data.group_size`) share a degradation.
     """
 
     kind: Literal["muon", "adamw"] = "muon"
@@ -78,6 +81,7 @@ class OptimSettings:
     final: float = 0.01
     horizon: float = 1.0
     clip: float | None = 1.0
+    clip_each: float | None = None
     ema: float = 0.999
 
 
