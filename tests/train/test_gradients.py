@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -9,7 +10,7 @@ from ceair.checkpoint import load_tensors
 from ceair.config import load
 from ceair.train.gradients import ClippedMean
 from ceair.train.loop import train
-from ceair.train.settings import TrainSettings
+from ceair.train.settings import OptimSettings, TrainSettings
 
 
 def gathered(most: float, gradients: list[list[float]]) -> Tensor:
@@ -38,6 +39,12 @@ def test_what_is_not_measured_is_scaled_along_and_what_has_no_gradient_gets_none
     mean.give(lambda tensor: tensor)
     assert (weight.grad, reader.grad) == (torch.tensor([2.0]), torch.tensor([25.0]))
     assert idle.grad is None
+
+
+@pytest.mark.parametrize("name", ["clip", "clip_each"])
+def test_a_negative_norm_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="must not be negative"):
+        OptimSettings(**{name: -1.0})
 
 
 def moments(config: Path, output: Path, *words: str) -> dict[str, Tensor]:

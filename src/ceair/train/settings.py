@@ -84,6 +84,10 @@ class OptimSettings:
     clip_each: float | None = None
     ema: float = 0.999
 
+    def __post_init__(self) -> None:
+        if min(self.clip or 0, self.clip_each or 0) < 0:
+            raise ValueError("optim.clip and optim.clip_each must not be negative; null does without")
+
 
 @dataclass(frozen=True)
 class LossSettings:
