@@ -28,8 +28,8 @@ class ClippedMean:
     @torch.no_grad()
     def take(self) -> None:
         """Add the gradients that the parameters have now, and clear them."""
-        lengths = [each.grad.norm() for each in self._measured if each.grad is not None]
-        scale = (self._most / torch.stack(lengths).norm().clamp(min=1e-12)).clamp(max=1)
+        length = nn.utils.get_total_norm([each.grad for each in self._measured if each.grad is not None])
+        scale = (self._most / length.clamp(min=1e-12)).clamp(max=1)
         for index, each in enumerate(self._parameters):
             if each.grad is not None:
                 scaled, before = each.grad.mul_(scale), self._sums[index]
