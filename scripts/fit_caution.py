@@ -38,6 +38,7 @@ DAMAGES: tuple[tuple[str, Mapping[str, tuple[float, float]]], ...] = (
     ("clean", {}),
     ("noise", {"noise": (0.2, 0.4)}),
     ("noise", {"noise": (0.4, 1.0)}),
+    ("sensor noise", {"sensor_noise": (0.1, 0.7)}),
     ("rain", {"rain": (0.2, 0.5)}),
     ("rain", {"rain": (0.4, 0.9)}),
     ("haze", {"haze": (0.1, 0.4)}),
@@ -49,7 +50,7 @@ DAMAGES: tuple[tuple[str, Mapping[str, tuple[float, float]]], ...] = (
     ("haze and rain", {"haze": (0.2, 0.6), "rain": (0.2, 0.6)}),
 )
 MOST_LOSS = dict.fromkeys(("noise", "rain", "low light"), 0.03)
-MOST_LOSS |= dict.fromkeys(("haze", "snow", "darkened", "haze and rain", "blur", "jpeg"), 0.1)
+MOST_LOSS |= dict.fromkeys(("haze", "snow", "darkened", "haze and rain", "blur", "jpeg", "sensor noise"), 0.1)
 """Mean PSNR in dB that each kind may lose."""
 
 CAP = 60.0

@@ -45,7 +45,8 @@ SPREADS: tuple[Spread, ...] = ("even", "left", "right", "smooth")
 With = Annotated[
     str | None,
     typer.Option(
-        "--with", help="Any of low_light, rain, snow, haze, defocus, motion_blur, noise, jpeg, with commas between."
+        "--with",
+        help="Any of low_light, rain, snow, haze, defocus, motion_blur, sensor_noise, noise, jpeg; commas between.",
     ),
 ]
 Severity = Annotated[str, typer.Option(help="From 0 to 1, for all or each: 0.5, or rain=0.3,haze=0.6.")]

@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from ceair.degradations.camera import defocus, jpeg, motion_blur, noise
+from ceair.degradations.sensor import sensor_noise
 from ceair.degradations.weather import haze, low_light, rain, snow
 from ceair.errors import ConfigError
 
@@ -18,6 +19,7 @@ DEGRADATIONS: dict[str, Degradation] = {
     "haze": haze,
     "defocus": defocus,
     "motion_blur": motion_blur,
+    "sensor_noise": sensor_noise,
     "noise": noise,
     "jpeg": jpeg,
 }

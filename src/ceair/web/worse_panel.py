@@ -20,6 +20,7 @@ _TITLES = {
     "haze": "Haze",
     "defocus": "Out of focus",
     "motion_blur": "Camera shake",
+    "sensor_noise": "Camera noise",
     "noise": "Noise",
     "jpeg": "JPEG",
 }
@@ -28,7 +29,7 @@ _MOODS = {
     "Rainy evening": {"low_light": 0.35, "rain": 0.5},
     "Blizzard": {"snow": 0.9, "haze": 0.3},
     "Foggy morning": {"haze": 0.6, "noise": 0.1},
-    "Old phone": {"low_light": 0.2, "noise": 0.35, "jpeg": 0.4},
+    "Old phone": {"low_light": 0.2, "sensor_noise": 0.35, "jpeg": 0.4},
 }
 
 
@@ -76,9 +77,10 @@ def lay_out_worse() -> WorsePanel:
 
 def _lay_out_settings() -> tuple[list[gr.Slider], gr.Radio, gr.Number, gr.Button]:
     severities: list[gr.Slider] = []
-    for pair in zip(*[iter(DEGRADATIONS)] * 2, strict=True):
+    names = list(DEGRADATIONS)
+    for first in range(0, len(names), 2):
         with gr.Row(elem_classes="severities"):
-            severities += [_severity(name) for name in pair]
+            severities += [_severity(name) for name in names[first : first + 2]]
     spread = gr.Radio(_SPREADS, value="even", label="Where", elem_id="spread")
     with gr.Row(elem_id="versions"):
         seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=100, elem_id="seed")
