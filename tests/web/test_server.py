@@ -183,6 +183,11 @@ def run(*words):
     )
 
 
+def test_it_restores_as_cautiously_and_thoroughly_as_it_was_told(start_server):
+    page = json.dumps(start_server("--cautious", "--ensemble").config())
+    assert "torch fp32, self-ensemble on cpu; photos that seem undamaged are left as they are." in page
+
+
 def test_a_port_that_is_taken_is_named_in_one_line():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = run("--port", str(taken.getsockname()[1]), "--engine", "torch")

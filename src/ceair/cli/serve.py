@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from ceair.cli.engine import (
+    CautiousOption,
     EngineName,
     EngineOption,
+    EnsembleOption,
     MemoryOption,
     Precision,
     PrecisionOption,
@@ -32,6 +34,8 @@ def serve(
     precision: PrecisionOption = Precision.auto,
     memory: MemoryOption = None,
     tile: TileOption = None,
+    cautious: CautiousOption = False,
+    ensemble: EnsembleOption = False,
     max_upload: Annotated[str, typer.Option(help="Largest file.")] = "64MB",
     max_megapixels: Annotated[float, typer.Option(min=0.01, max=400, help="Largest photo.")] = 40,
     max_files: Annotated[int, typer.Option(min=1, help="Most photos at once.")] = 20,
@@ -62,7 +66,9 @@ def serve(
             keep=60 * keep,
             disk=limits[1],
         )
-        restorer = make_restorer(weights, device, engine, precision, False, memory, tile)
+        restorer = make_restorer(
+            weights, device, engine, precision, False, memory, tile, cautious=cautious, ensemble=ensemble
+        )
 
         def ready(address: str) -> None:
             typer.echo(address)

@@ -34,8 +34,8 @@ def training_mixture(settings: TrainSettings) -> Mixture:
         name: _source(settings.data.root / source.path, source, held_out)
         for name, source in settings.data.sources.items()
     }
-    data, kinds = settings.data, settings.loss.routing > 0
-    return Mixture(sources, data.mixture, settings.seed, data.group_size, kinds)
+    data = settings.data
+    return Mixture(sources, data.mixture, settings.seed, data.group_size, settings.loss.needs_kinds)
 
 
 def validation_batches(settings: TrainSettings, device: torch.device) -> dict[str, Batch]:
@@ -106,7 +106,7 @@ def _benchmark_mixture(
             raise DataError(f"nothing of {part.trainset.title} is left to train on; lower data.held_out_scenes")
         sources[part.trainset.name] = FilePairs(chosen, settings.data.in_memory)
         ingredients += _ingredients(part, len(chosen))
-    return Mixture(sources, ingredients, seed, settings.data.group_size, settings.loss.routing > 0)
+    return Mixture(sources, ingredients, seed, settings.data.group_size, settings.loss.needs_kinds)
 
 
 def _pairs_of(part: Part, settings: TrainSettings) -> Pairs:

@@ -76,7 +76,7 @@ class Run:
             weights, _ = load_tensors(find_weights(settings.init_from.as_posix()))
             load_into(self.network, weights, str(settings.init_from))
         self.network.to(device=fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        reader = RoutingReader(self.network, len(DEGRADATIONS)).to(fabric.device) if settings.loss.routing else None
+        reader = RoutingReader(self.network, len(DEGRADATIONS)).to(fabric.device) if settings.loss.needs_kinds else None
         self.trained = _InTraining(self.network, reader, settings.loss.routing)
         self.average = MovingAverage(self.network, settings.optim.ema)
         self.optimizers = make_optimizers(self.trained, settings.optim)

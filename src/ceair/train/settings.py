@@ -101,6 +101,11 @@ class LossSettings:
         if self.frequency < 0 or self.routing < 0:
             raise ValueError("loss.frequency and loss.routing must not be negative")
 
+    @property
+    def needs_kinds(self) -> bool:
+        """Whether batches have to say which degradation is where."""
+        return self.routing > 0
+
 
 @dataclass(frozen=True)
 class DeviceSettings:
