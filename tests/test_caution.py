@@ -90,6 +90,17 @@ def test_integers_stay_exactly_as_they_are_where_nothing_is_found():
         assert (Restorer(network(), "cpu", limits, cautious=judge(-3.0))(pixels) == pixels).all()
 
 
+def test_a_varied_restorer_does_as_one_made_so(generator):
+    image, damaged = torch.rand(1, 3, 32, 40, generator=generator), judge(0.5)
+    first = Restorer(network(), "cpu", strength=0.8)
+    for caution, ensemble in ((damaged, False), (None, True), (damaged, True), (None, False)):
+        expected = Restorer(network(), "cpu", strength=0.8, cautious=caution or False, ensemble=ensemble)
+        other = first.varied(caution, ensemble)
+        assert torch.equal(other.restore_tensor(image), expected.restore_tensor(image))
+        assert other.network is first.network
+        assert torch.equal(other.varied().restore_tensor(image), first.restore_tensor(image))
+
+
 def test_the_bundled_judge_was_fitted_for_the_bundled_weights():
     caution = load_caution("ceair-t")
     assert caution.weights_sha256 == sha256(find_weights("ceair-t"))

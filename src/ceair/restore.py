@@ -1,6 +1,7 @@
 """The one path from a degraded image to a restored one; the command line, evaluation and web page all take it."""
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -135,6 +136,14 @@ class Restorer:
         )
         restorer.card = pretrained.read_card(path)
         return restorer
+
+    def varied(self, caution: Caution | None = None, ensemble: bool = False) -> "Restorer":
+        """One with the same network, engine and strength, as cautious as this judge, with self-ensemble or without."""
+        other = copy(self)
+        other.damping = Damping(self.damping.strength, caution)
+        single = self.engine.engine if isinstance(self.engine, SelfEnsemble) else self.engine
+        other.engine = SelfEnsemble(single) if ensemble else single
+        return other
 
     save_pretrained, push_to_hub = pretrained.save, pretrained.push
 

@@ -168,6 +168,25 @@ def test_it_works_behind_a_proxy_below_a_path(start_server, photo, tmp_path):
     assert elsewhere <= {"favicon.ico", "manifest.json"}, "of Gradio's page, which names them from the root"
 
 
+def test_how_to_restore_is_chosen(visit, photo, tmp_path):
+    from ceair.image import read_picture, write_picture
+    from ceair.restore import Restorer
+
+    visit.drop(photo)
+    visit.restored()
+    single = visit.download().read_bytes()
+    expected = tmp_path / "noisy.jpg"
+    together = Restorer.from_pretrained(engine="torch", ensemble=True)
+    write_picture(expected, together.restore_picture(read_picture(photo)))
+    assert expected.read_bytes() != single
+    for result in (expected.read_bytes(), single):
+        shown = visit.see("#compare img").get_attribute("src")
+        visit.see("#manner input[name=ensemble]").click()
+        visit.until(lambda shown=shown: visit.see("#compare img").get_attribute("src") != shown)
+        visit.restored()
+        assert visit.download().read_bytes() == result
+
+
 def test_what_cannot_be_restored_is_named_and_the_rest_is_done(visit, photo, tmp_path):
     (tmp_path / "notes.txt").write_text("no image")
     (tmp_path / "broken.jpg").write_bytes(photo.read_bytes()[:3000])
@@ -277,7 +296,7 @@ def test_keys_are_enough(visit):
             seen.add("divider")
         seen.add(place)
         active.send_keys(Keys.TAB)
-    assert {"drop", "examples", "divider", "strength", "download"} <= seen
+    assert {"drop", "examples", "divider", "strength", "manner", "download"} <= seen
 
 
 def test_it_fits_a_phone(visit, photo):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ceair.caution import load_caution
 from ceair.errors import CeairError, ImageError
 from ceair.image import Picture, read_picture, write_picture
 from ceair.restore import Restorer
@@ -19,16 +20,23 @@ from ceair.web.allowance import Allowance, readable_bytes, readable_pixels
 from ceair.web.examples import EXAMPLES, PHOTOS
 from ceair.web.figures import compare
 from ceair.web.folder import Folder, server_folder
+from ceair.web.manners import CAUTIOUS, ENSEMBLE, Manners
 from ceair.web.photo import blend, check
 from ceair.web.sessions import GRACE, UNTAKEN, JobEndedError, Session, Sessions
 from ceair.web.worse import command
 
 
 class Brightener(Restorer):
-    """Stands for a restorer: makes everything 40 levels brighter, in three steps, and counts its runs."""
+    """Stands for a restorer: makes everything 40 levels brighter, in three steps, and counts its runs.
 
-    def __init__(self) -> None:
-        self.runs = 0
+    With self-ensemble it is 10 levels more, with caution 20 less.
+    """
+
+    def __init__(self, levels: int = 40) -> None:
+        self.runs, self.levels = 0, levels
+
+    def varied(self, caution=None, ensemble=False) -> "Brightener":
+        return Brightener(40 + 10 * ensemble - 20 * (caution is not None)) if caution or ensemble else self
 
     def restore_picture(self, picture: Picture, progress=None) -> Picture:
         self.runs += 1
@@ -36,7 +44,7 @@ class Brightener(Restorer):
             progress(share)
         unit = 257 if picture.depth == 16 else 1
         top = 65535 if picture.depth == 16 else 255
-        brighter = np.minimum(picture.samples.astype(np.int64) + 40 * unit, top)
+        brighter = np.minimum(picture.samples.astype(np.int64) + self.levels * unit, top)
         return picture.with_samples(brighter.astype(picture.samples.dtype))
 
 
@@ -50,7 +58,7 @@ def actions(tmp_path, allowance):
     folder = Folder(tmp_path / "shown", tmp_path / "kept")
     folder.shown.mkdir()
     folder.kept.mkdir()
-    return Actions(Brightener(), Sessions(folder, allowance), allowance)
+    return Actions(Brightener(), Sessions(folder, allowance), allowance, Manners(load_caution("ceair-t")))
 
 
 def photo(path: Path, size=(40, 60), seed=0, **saving) -> Path:
@@ -194,6 +202,31 @@ def test_stopping_keeps_what_is_done(tmp_path, actions):
     assert [one.result is not None for one in session.roll.photos] == [True, False]
 
 
+def test_photos_are_restored_again_in_another_manner(tmp_path, actions):
+    session = Session()
+    actions.take(session, [photo(tmp_path / "a.png"), photo(tmp_path / "b.png", seed=1)])
+    session.roll.photos[0].truth = truth = pixels(tmp_path / "a.png")
+    before = restored(actions, session)
+    for manner, levels in (((ENSEMBLE,), 50), ((CAUTIOUS,), 20), ((CAUTIOUS, ENSEMBLE), 30), ((), 40)):
+        actions.take_again(session)
+        list(actions.restore(session, 1.0, nothing, manner))
+        assert [one.name for one in session.roll.photos] == ["a.png", "b.png"]
+        for one in session.roll.photos:
+            expected = np.minimum(pixels(tmp_path / one.name).astype(int) + levels, 255)
+            assert np.array_equal(pixels(one.result), expected)
+        assert session.roll.photos[0].truth is truth
+    until = time.monotonic() + 20
+    while any(one.folder.shown.exists() for one in before) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not any(one.folder.shown.exists() or one.folder.kept.exists() for one in before)
+
+
+def test_without_a_judge_nobody_is_cautious():
+    assert [name for _, name in Manners(load_caution("ceair-t")).choices] == [CAUTIOUS, ENSEMBLE]
+    assert [name for _, name in Manners().choices] == [ENSEMBLE]
+    assert Manners().apply(Brightener(), [CAUTIOUS]).levels == 40
+
+
 def test_new_photos_end_the_work_on_those_before_and_delete_them(tmp_path, actions):
     session = Session()
     actions.take(session, [photo(tmp_path / "a.png")])
@@ -244,7 +277,7 @@ def test_uploads_that_nobody_took_are_deleted(actions, monkeypatch):
 def test_leaving_waits_for_the_work_to_end(tmp_path, allowance):
     with server_folder() as folder:
         with Sessions(folder, allowance) as sessions:
-            actions, session = Actions(Brightener(), sessions, allowance), sessions.get("mine")
+            actions, session = Actions(Brightener(), sessions, allowance, Manners()), sessions.get("mine")
             actions.take(session, [photo(tmp_path / "a.png")])
             begun, errors = threading.Event(), []
 

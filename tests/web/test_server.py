@@ -184,8 +184,9 @@ def run(*words):
 
 
 def test_it_restores_as_cautiously_and_thoroughly_as_it_was_told(start_server):
-    page = json.dumps(start_server("--cautious", "--ensemble").config())
-    assert "torch fp32, self-ensemble on cpu; photos that seem undamaged are left as they are." in page
+    parts = start_server("--cautious", "--ensemble").config()["components"]
+    manner = next(part["props"] for part in parts if part["props"].get("elem_id") == "manner")
+    assert manner["value"] == ["cautious", "ensemble"]
 
 
 def test_a_port_that_is_taken_is_named_in_one_line():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,9 @@ from ceair.cli.engine import (
     parse_memory,
 )
 from ceair.cli.process import Signals, keep_large_blocks
+
+if TYPE_CHECKING:
+    from ceair.web.manners import Manners
 
 
 def serve(
@@ -66,9 +69,8 @@ def serve(
             keep=60 * keep,
             disk=limits[1],
         )
-        restorer = make_restorer(
-            weights, device, engine, precision, False, memory, tile, cautious=cautious, ensemble=ensemble
-        )
+        restorer = make_restorer(weights, device, engine, precision, False, memory, tile)
+        manners = _manners(weights, cautious, ensemble)
 
         def ready(address: str) -> None:
             typer.echo(address)
@@ -77,7 +79,23 @@ def serve(
             if open_it:
                 _open(address)
 
-        serve_page(restorer, host, port, allowance, ready, root_path)
+        serve_page(restorer, host, port, allowance, ready, root_path, manners)
+
+
+def _manners(weights: str, cautious: bool, ensemble: bool) -> Manners:
+    """What visitors may choose, caution only where a judge lies beside the weights; and what is chosen at first."""
+    from ceair.caution import load_caution
+    from ceair.errors import WeightsError
+    from ceair.web.manners import CAUTIOUS, ENSEMBLE, Manners
+
+    try:
+        caution = load_caution(weights)
+    except WeightsError:
+        if cautious:
+            raise
+        caution = None
+    first = [name for name, wanted in ((CAUTIOUS, cautious), (ENSEMBLE, ensemble)) if wanted]
+    return Manners(caution, first)
 
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")

@@ -11,7 +11,6 @@ def about(restorer: Restorer, allowance: Allowance) -> str:
     """What happens to photos, what is allowed, what to expect, keys; HTML."""
     upload, pixels = readable_bytes(allowance.upload), readable_pixels(allowance.pixels)
     keep = f"{allowance.keep / 60:g} minutes"
-    cautious = "" if restorer.damping.caution is None else "; photos that seem undamaged are left as they are"
     return f"""
 <div class="about">
 <section><h2>What it does</h2>
@@ -35,5 +34,5 @@ limits.</p></section>
 <kbd>Home</kbd> and <kbd>End</kbd> show all of the one or the other. <kbd>Ctrl</kbd>+<kbd>V</kbd> pastes a
 photo.</p></section>
 <section><h2>Computed by</h2>
-<p>{escape(restorer.engine.name)} on {escape(str(restorer.device))}{cautious}.</p></section>
+<p>{escape(restorer.engine.name)} on {escape(str(restorer.device))}.</p></section>
 </div>"""

@@ -3,7 +3,7 @@
 import os
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ceair.data.degraded import Spread
@@ -12,8 +12,9 @@ from ceair.image import Picture, decode_picture, write_picture
 from ceair.restore import Restorer
 from ceair.web.allowance import Allowance, readable_pixels
 from ceair.web.examples import EXAMPLES, PHOTOS, make
+from ceair.web.manners import Manners
 from ceair.web.maps import MOST_PIXELS, Maps, read_maps
-from ceair.web.photo import Photo, check, develop, restore, write_preview
+from ceair.web.photo import Photo, Samples, check, develop, restore, write_preview
 from ceair.web.sessions import JobEndedError, Roll, Session, Sessions
 from ceair.web.worse import Worse
 
@@ -35,10 +36,11 @@ class Actions:
         restorer: what restores; used by one action at a time.
         sessions: who is there.
         allowance: what may be asked.
+        manners: how photos may be restored.
     """
 
-    def __init__(self, restorer: Restorer, sessions: Sessions, allowance: Allowance) -> None:
-        self.restorer, self.sessions, self.allowance = restorer, sessions, allowance
+    def __init__(self, restorer: Restorer, sessions: Sessions, allowance: Allowance, manners: Manners) -> None:
+        self.restorer, self.sessions, self.allowance, self.manners = restorer, sessions, allowance, manners
 
     def take(self, session: Session, uploads: Sequence[Path]) -> list[str]:
         """Let uploads take the place of the session's photos, if any can be taken; why the others cannot."""
@@ -62,14 +64,19 @@ class Actions:
         photo.truth = decode_picture(example.clean.read_bytes(), example.photo).samples
         session.replace_roll(Roll([photo]))
 
-    def restore(self, session: Session, strength: float, tell: Tell) -> Iterator[Roll]:
+    def take_again(self, session: Session) -> None:
+        """Let the session's photos take their own place, as if they had just come."""
+        photos = [self._linked(photo.name, photo.source, photo.truth) for photo in session.roll.photos]
+        session.replace_roll(Roll(photos))
+
+    def restore(self, session: Session, strength: float, tell: Tell, manner: Collection[str] = ()) -> Iterator[Roll]:
         """Restore the session's photos; given after each one. What goes wrong with one is noted there.
 
         Raises:
             JobEndedError: others took their place meanwhile, or nobody is there any more.
         """
         roll = session.roll
-        look = roll.guard(self.allowance.seconds)
+        look, restorer = roll.guard(self.allowance.seconds), self.manners.apply(self.restorer, manner)
         for index, photo in enumerate(roll.photos):
 
             def tell_share(share: float, before: int = index, name: str = photo.name) -> None:
@@ -81,7 +88,7 @@ class Actions:
                     look()
                     self.sessions.check_room()
                     tell(index / len(roll.photos), photo.name)
-                    restore(photo, self.restorer, strength, tell_share)
+                    restore(photo, restorer, strength, tell_share)
             except Exception as error:  # whatever is wrong with one photo, the others are still done
                 photo.error = _sentence(error, photo.name)
             if roll.ended.is_set():
@@ -188,13 +195,16 @@ class Actions:
 
     def _photo(self, path: Path) -> Photo:
         check(path, path.name, self.allowance)
+        return self._linked(path.name, path)
+
+    def _linked(self, name: str, path: Path, truth: Samples | None = None) -> Photo:
         folder = self.sessions.new_folder()
         source = folder.kept / "source"
         try:
             os.link(path, source)  # the upload goes when nobody else needs it
         except OSError:
             shutil.copyfile(path, source)
-        return Photo(path.name, source, folder)
+        return Photo(name, source, folder, truth)
 
     def _made(self, name: str, picture: Picture) -> Photo:
         folder = self.sessions.new_folder()

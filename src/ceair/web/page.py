@@ -29,7 +29,7 @@ def build_page(actions: Actions, first: tuple[Path, Path]) -> gr.Blocks:
         gr.HTML(_HEAD, padding=False)
         with gr.Tabs(selected="restore") as tabs:
             with gr.Tab("Restore", id="restore"):
-                restore = lay_out_restore(first, actions.allowance)
+                restore = lay_out_restore(first, actions.allowance, actions.manners)
             with gr.Tab("Make it worse", id="worse"):
                 worse = lay_out_worse()
             with gr.Tab("About", id="about"):

@@ -1,6 +1,6 @@
 """What happens when somebody uses the panel that restores."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,16 @@ class RestoreEvents:
         self._actions.take_example(session, event.index)
         return ""
 
+    def take_again(self, request: gr.Request) -> str:
+        """It was chosen how to restore."""
+        session = self._session(request)
+        self._actions.take_again(session)
+        return html.errors(session.refused)
+
     def restore(
         self,
         strength: float,
+        manner: Collection[str],
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 as Gradio wants it
     ) -> Iterator[list[Any]]:
@@ -47,7 +54,7 @@ class RestoreEvents:
             return
         yield [html.errors(session.refused, "Restoring."), gr.update(visible=True), *_unchanged(2)]
         try:
-            for _ in self._actions.restore(session, strength / 100, progress):
+            for _ in self._actions.restore(session, strength / 100, progress, manner):
                 yield _view(session, None)
         except JobEndedError:  # for the photos that took their place there is another event
             return

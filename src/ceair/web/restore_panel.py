@@ -10,6 +10,7 @@ from ceair.web import html
 from ceair.web.actions import Actions
 from ceair.web.allowance import Allowance, readable_bytes, readable_pixels
 from ceair.web.examples import EXAMPLES
+from ceair.web.manners import Manners
 from ceair.web.maps_panel import MapsPanel, lay_out_maps, wire_maps
 from ceair.web.queues import HANDY, LIGHT, NETWORK
 from ceair.web.restore_events import RestoreEvents
@@ -29,6 +30,7 @@ class RestorePanel(NamedTuple):
     picker: gr.Dropdown
     tools: gr.Column
     strength: gr.Slider
+    manner: gr.CheckboxGroup
     download: gr.DownloadButton
     bundle: gr.DownloadButton
     overview: gr.HTML
@@ -36,7 +38,7 @@ class RestorePanel(NamedTuple):
     maps: MapsPanel
 
 
-def lay_out_restore(first: tuple[Path, Path], allowance: Allowance) -> RestorePanel:
+def lay_out_restore(first: tuple[Path, Path], allowance: Allowance, manners: Manners) -> RestorePanel:
     """The parts in two columns, of which phones make one."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=280):
@@ -47,12 +49,29 @@ def lay_out_restore(first: tuple[Path, Path], allowance: Allowance) -> RestorePa
             slider = comparison((str(first[0]), str(first[1])), "compare")
             with gr.Column(visible=False, elem_id="tools") as tools:
                 strength, download, bundle = _lay_out_adjusting()
+                manner = gr.CheckboxGroup(
+                    manners.choices, value=list(manners.first), label="How", show_label=False, elem_id="manner"
+                )
                 overview = gr.HTML(visible=False, padding=False, elem_id="overview")
                 with gr.Accordion("What was changed, in numbers"):
                     numbers = gr.HTML(padding=False, elem_id="numbers")
                 maps = lay_out_maps()
     return RestorePanel(
-        drop, examples, message, stop, title, slider, picker, tools, strength, download, bundle, overview, numbers, maps
+        drop,
+        examples,
+        message,
+        stop,
+        title,
+        slider,
+        picker,
+        tools,
+        strength,
+        manner,
+        download,
+        bundle,
+        overview,
+        numbers,
+        maps,
     )
 
 
@@ -128,11 +147,14 @@ def wire_restore(panel: RestorePanel, actions: Actions) -> Callable[[Any], None]
 
     def start(event: Any) -> None:
         event = event.then(None, None, None, js="() => document.dispatchEvent(new Event('ceair-start'))")
-        event = event.then(events.restore, panel.strength, shown, show_progress_on=panel.slider, **NETWORK)
+        event = event.then(
+            events.restore, [panel.strength, panel.manner], shown, show_progress_on=panel.slider, **NETWORK
+        )
         event.then(events.fold, None, [maps.fold, maps.picture], **HANDY)
 
     start(panel.drop.upload(events.take, panel.drop, [panel.drop, panel.message], **HANDY))
     start(panel.examples.select(events.take_example, None, panel.message, **HANDY))
+    start(panel.manner.input(events.take_again, None, panel.message, **HANDY))
     settings = [panel.strength, panel.picker]
     panel.strength.input(events.change_strength, settings, shown, trigger_mode="always_last", **LIGHT)
     chosen = panel.picker.input(events.show, panel.picker, shown, **HANDY)

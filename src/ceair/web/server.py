@@ -12,6 +12,7 @@ from ceair.restore import Restorer
 from ceair.web.allowance import Allowance
 from ceair.web.examples import EXAMPLES, PHOTOS, make
 from ceair.web.folder import Folder, server_folder
+from ceair.web.manners import Manners
 from ceair.web.photo import write_preview
 
 _GRACEFUL = 3  # seconds that open connections may take to end
@@ -23,7 +24,8 @@ def serve(
     port: int,
     allowance: Allowance,
     ready: Callable[[str], None],
-    root_path: str = "",
+    root_path: str,
+    manners: Manners,
 ) -> None:
     """Serve the page until the process gets a signal.
 
@@ -33,6 +35,7 @@ def serve(
         allowance: what visitors may ask.
         ready: is told the address once it answers.
         root_path: the path, such as `/ceair`, below which a proxy shows the page.
+        manners: how visitors may have photos restored.
 
     Raises:
         CeairError: it cannot listen there, or Gradio is not installed.
@@ -42,7 +45,7 @@ def serve(
     with _listen(host, port) as listener, server_folder() as folder:
         _keep_gradio_to_itself(folder)
         address = f"http://{_shown_host(host)}:{listener.getsockname()[1]}{root_path}/"
-        _run(restorer, folder, allowance, listener, lambda: ready(address), root_path)
+        _run(restorer, folder, allowance, listener, lambda: ready(address), root_path, manners)
 
 
 def _run(
@@ -52,6 +55,7 @@ def _run(
     listener: socket.socket,
     ready: Callable[[], None],
     root_path: str,
+    manners: Manners,
 ) -> None:
     import gradio as gr
     import uvicorn
@@ -65,7 +69,7 @@ def _run(
 
     gr.set_static_paths([PHOTOS])
     with Sessions(folder, allowance) as sessions:
-        page = build_page(Actions(restorer, sessions, allowance), _first_example(restorer, folder))
+        page = build_page(Actions(restorer, sessions, allowance, manners), _first_example(restorer, folder))
         page.queue(max_size=allowance.waiting, default_concurrency_limit=1, api_open=False)
         application = gr.mount_gradio_app(
             FastAPI(openapi_url=None),
