@@ -49,7 +49,7 @@ SUCCESSES = (
     Case("flower", (60, 180), {"noise": 1.0}, 6, uneven=True),
     Case("chelsea", (6, 60), {"low_light": 0.4, "noise": 0.2}, 7),
     Case("coffee", (60, 160), {"low_light": 0.4}, 8),
-    Case("rocket", (60, 200), {"noise": 0.5}, 9),
+    Case("rocket", (60, 200), {"sensor_noise": 0.5}, 9),
 )
 FAILURES = (
     Case("clock", (0, 60), {}),
