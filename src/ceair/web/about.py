@@ -19,8 +19,9 @@ pixel. You tell it nothing: no label, no prompt. The file that you download has 
 transparency, EXIF and colour profile of yours, and is the same that <code>ceair restore</code> writes.</p></section>
 <section><h2>What to expect</h2>
 <p>It was trained on noise, also that of cameras, rain, haze, snow, low light, motion blur, defocus and JPEG damage,
-alone and mixed. It is weakest on strong blur, invents no details that are gone, and does not enlarge. A clean photo
-should come back nearly as it was. If the result goes too far, lower the strength.</p></section>
+alone and mixed. It is weakest on strong blur, invents no details that are gone, and does not enlarge. Most clean photos
+come back nearly as they were; where not, choose to leave alone what seems undamaged. If a result goes too far, lower
+the strength.</p></section>
 <section><h2>What happens to your photos</h2>
 <p>They go to the computer that serves this page and nowhere else; the page loads nothing from other places. They and
 all results are deleted when new ones come, {GRACE / 60:g} minutes after you close the page, after {keep} without a
