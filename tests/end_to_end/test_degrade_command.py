@@ -5,12 +5,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from ceair.cli.degrade import With
 from ceair.data.cdd_open import SUBSETS
+from ceair.degradations import DEGRADATIONS
 
 
 @pytest.fixture
@@ -35,6 +38,11 @@ def pixels(path):
 
 def contents(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+def test_the_help_names_every_degradation_in_their_order():
+    _, option = get_args(With)
+    assert f"Any of {', '.join(DEGRADATIONS)};" in option.help
 
 
 def test_a_mixture_with_maps_and_a_manifest(ceair):

@@ -59,7 +59,7 @@ def _mosaic_noise(light: Images, severity: Severity, generator: Generator) -> Im
     """Shot and read noise, as they come out of a mosaic of colour filters."""
     shot = SHOT_GAIN * severity.square()
     spread = _READ_SPREAD * torch.randn(len(light), 1, 1, 1, generator=generator, device=light.device)
-    read = (_READ_SLOPE * shot.clamp(min=1e-9).log() + _READ_OFFSET + spread).exp()
+    read = (_READ_SLOPE * shot.log() + _READ_OFFSET + spread).exp()
     draw = torch.randn(light.shape, generator=generator, device=light.device)
     return demosaic(draw * (shot * light + read).sqrt())
 
@@ -84,9 +84,9 @@ def _softened(noise: Images, generator: Generator) -> Images:
 
 def _to_linear(image: Images) -> Images:
     """sRGB's levels to light (IEC 61966-2-1)."""
-    return torch.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055).clamp(min=0).pow(2.4))
+    return torch.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055).pow(2.4))
 
 
 def _from_linear(light: Images) -> Images:
     """Light to sRGB's levels (IEC 61966-2-1)."""
-    return torch.where(light <= 0.0031308, 12.92 * light, 1.055 * light.clamp(min=0.0031308).pow(1 / 2.4) - 0.055)
+    return torch.where(light <= 0.0031308, 12.92 * light, 1.055 * light.pow(1 / 2.4) - 0.055)
