@@ -85,8 +85,7 @@ class Restorer:
         self.card = dict[str, Any]()
         self.network = network if rank_scale is None else with_rank_scale(network, rank_scale)
         self.damping = Damping(strength, load_caution("ceair-t") if cautious is True else cautious or None)
-        single = make_engine(self.network, device, engine, precision, compiled)
-        self.engine: Engine = SelfEnsemble(single) if ensemble else single
+        self.engine = _in_passes(make_engine(self.network, device, engine, precision, compiled), ensemble)
         self.limits, self.overlap, self.memory = limits or Limits(), overlap, memory
         if not 0 <= 2 * overlap < self.limits.tile:
             raise CeairError(f"tiles of {self.limits.tile} pixels must be larger than twice their overlap, {overlap}")
@@ -142,7 +141,7 @@ class Restorer:
         other = copy(self)
         other.damping = Damping(self.damping.strength, caution)
         single = self.engine.engine if isinstance(self.engine, SelfEnsemble) else self.engine
-        other.engine = SelfEnsemble(single) if ensemble else single
+        other.engine = _in_passes(single, ensemble)
         return other
 
     save_pretrained, push_to_hub = pretrained.save, pretrained.push
@@ -314,6 +313,10 @@ class Restorer:
         planes = torch.from_numpy(np.ascontiguousarray(colours, np.float32)).permute(2, 0, 1)
         restored = self.restore_tensor(planes.expand(3, -1, -1)[None])[0]
         return (_luma(restored)[None] if colours.shape[-1] == 1 else restored).permute(1, 2, 0).numpy()
+
+
+def _in_passes(engine: Engine, ensemble: bool) -> Engine:
+    return SelfEnsemble(engine) if ensemble else engine
 
 
 def _luma(image: Float[Tensor, "3 h w"]) -> Float[Tensor, "h w"]:

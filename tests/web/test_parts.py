@@ -1,6 +1,7 @@
 """The parts of the page without a page: photos, figures, sessions, making worse, the texts."""
 
 import io
+import shutil
 import threading
 import time
 import zipfile
@@ -11,7 +12,9 @@ import pytest
 from PIL import Image
 
 from ceair.caution import load_caution
-from ceair.errors import CeairError, ImageError
+from ceair.checkpoint import find_weights
+from ceair.cli.serve import _manners
+from ceair.errors import CeairError, ImageError, WeightsError
 from ceair.image import Picture, read_picture, write_picture
 from ceair.restore import Restorer
 from ceair.web import html
@@ -221,10 +224,35 @@ def test_photos_are_restored_again_in_another_manner(tmp_path, actions):
     assert not any(one.folder.shown.exists() or one.folder.kept.exists() for one in before)
 
 
+def test_photos_that_are_gone_are_not_restored_again(tmp_path, actions):
+    session = Session()
+    with pytest.raises(NothingThereError):
+        actions.take_again(session)
+    actions.take(session, [photo(tmp_path / "a.png")])
+    roll = session.roll
+    roll.photos[0].folder.remove()
+    folders = set(tmp_path.rglob("*"))
+    with pytest.raises(NothingThereError):
+        actions.take_again(session)
+    assert session.roll is roll
+    assert set(tmp_path.rglob("*")) == folders, "nothing is left of the attempt"
+
+
 def test_without_a_judge_nobody_is_cautious():
     assert [name for _, name in Manners(load_caution("ceair-t")).choices] == [CAUTIOUS, ENSEMBLE]
     assert [name for _, name in Manners().choices] == [ENSEMBLE]
     assert Manners().apply(Brightener(), [CAUTIOUS]).levels == 40
+
+
+def test_why_the_page_does_not_offer_caution_is_said(tmp_path, capsys):
+    weights = tmp_path / "own.safetensors"
+    shutil.copyfile(find_weights("ceair-t"), weights)
+    weights.with_suffix(".caution.json").write_text("{")
+    assert _manners(str(weights), False, True) == Manners(None, [ENSEMBLE])
+    assert "does not offer caution" in (said := capsys.readouterr().err)
+    assert "damaged" in said
+    with pytest.raises(WeightsError, match="damaged"):
+        _manners(str(weights), True, False)
 
 
 def test_new_photos_end_the_work_on_those_before_and_delete_them(tmp_path, actions):

@@ -90,9 +90,10 @@ def _manners(weights: str, cautious: bool, ensemble: bool) -> Manners:
 
     try:
         caution = load_caution(weights)
-    except WeightsError:
+    except WeightsError as error:
         if cautious:
             raise
+        typer.echo(f"ceair: the page does not offer caution: {error}", err=True)
         caution = None
     first = [name for name, wanted in ((CAUTIOUS, cautious), (ENSEMBLE, ensemble)) if wanted]
     return Manners(caution, first)

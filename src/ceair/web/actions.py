@@ -65,8 +65,17 @@ class Actions:
         session.replace_roll(Roll([photo]))
 
     def take_again(self, session: Session) -> None:
-        """Let the session's photos take their own place, as if they had just come."""
-        photos = [self._linked(photo.name, photo.source, photo.truth) for photo in session.roll.photos]
+        """Let the session's photos take their own place, as if they had just come.
+
+        Raises:
+            NothingThereError: there are none any more.
+        """
+        try:
+            photos = [self._linked(photo.name, photo.source, photo.truth) for photo in session.roll.photos]
+        except FileNotFoundError as error:  # deleted meanwhile
+            raise NothingThereError from error
+        if not photos:
+            raise NothingThereError
         session.replace_roll(Roll(photos))
 
     def restore(self, session: Session, strength: float, tell: Tell, manner: Collection[str] = ()) -> Iterator[Roll]:
@@ -202,6 +211,9 @@ class Actions:
         source = folder.kept / "source"
         try:
             os.link(path, source)  # the upload goes when nobody else needs it
+        except FileNotFoundError:
+            folder.remove()
+            raise
         except OSError:
             shutil.copyfile(path, source)
         return Photo(name, source, folder, truth)

@@ -37,7 +37,10 @@ class RestoreEvents:
     def take_again(self, request: gr.Request) -> str:
         """It was chosen how to restore."""
         session = self._session(request)
-        self._actions.take_again(session)
+        try:
+            self._actions.take_again(session)
+        except CeairError as error:
+            session.refused = [str(error)]
         return html.errors(session.refused)
 
     def restore(
