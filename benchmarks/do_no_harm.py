@@ -3,7 +3,7 @@
     python benchmarks/do_no_harm.py --data DIR --limit 20
 
 DIR holds `Rain100L/input` and `target`, `LOL-v1/input` and `target`, and `CBSD68/target`; sides are cropped to
-multiples of 16, noise is clipped and truncated. An image that is left exactly as it is has an infinite PSNR, so two
+multiples of 16, noise is that of `ceair evaluate`. An image that is left exactly as it is has an infinite PSNR, so two
 means are given: with every image counting 100 dB at most, and 60 dB at most.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from ceair.caution import Damping, load_caution, moments
+from ceair.data.noise import add_noise
 from ceair.data.pairs import centre_crop
 from ceair.image import list_images, read_rgb
 from ceair.restore import Restorer
@@ -62,9 +63,7 @@ def paired(degraded: Path, clean: Path, limit: int) -> Iterator[Pair]:
 def noisy(folder: Path, strength: float, limit: int) -> Iterator[Pair]:
     """Clean images with noise of a standard deviation in grey levels."""
     for path in spaced(folder, limit):
-        clean = cropped(path)
-        noise = np.random.default_rng([strength, len(path.stem)]).normal(0, strength, clean.shape)
-        yield np.clip(clean + noise, 0, 255).astype(np.uint8), clean
+        yield centre_crop(add_noise(read_rgb(path), strength, path.stem), 16), cropped(path)
 
 
 def spaced(folder: Path, limit: int) -> list[Path]:

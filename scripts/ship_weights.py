@@ -38,7 +38,7 @@ def main() -> None:
         "blind": "One set of weights for all damages; nothing but the image is given to the network.",
         "hardware": arguments.hardware,
         "runs": runs,
-        "data": _sources(arguments.sources),
+        "data": _sources(arguments.sources, runs),
         "scores": dict(_score(*word.partition("=")[::2]) for word in arguments.scores),
         "known_failures": arguments.failures.read_text(encoding="utf-8").strip().splitlines(),
     }
@@ -77,10 +77,12 @@ def _run(folder: str, commit: str) -> dict[str, Any]:
     }
 
 
-def _sources(table: Path) -> list[dict[str, str]]:
-    """The training rows of the table of sources."""
+def _sources(table: Path, runs: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """The rows of the table of sources that are about what the runs drew from."""
+    drawn = {source["path"] for run in runs for source in run["settings"]["data"]["sources"].values()}
     with table.open(encoding="utf-8", newline="") as file:
-        return [dict(row) for row in csv.DictReader(file, delimiter="\t") if row["folder"].startswith("train/")]
+        rows = [dict(row) for row in csv.DictReader(file, delimiter="\t")]
+    return [row for row in rows if row["folder"].split("/")[:1] == ["train"] and row["folder"].split("/")[1] in drawn]
 
 
 def _score(label: str, file: str) -> tuple[str, dict[str, Any]]:

@@ -18,7 +18,7 @@ HEADER = ("condition", "images", "input PSNR", "PSNR", "PSNR 8-bit", "SSIM 7x7",
 SOURCES = (
     "told: gets the true degradation as an input; all others are blind.",
     "Source: R read in the method's own repository or that of the peer named, T copied from a table of the one named.",
-    "SSIM: the window of the method's own code, ? unknown; the two differ by 0.003 to 0.004 on the same images.",
+    "SSIM: the window of the method's own code, ? unknown; the two differ by up to 0.01 on the same images.",
 )
 """What the comparison's columns mean."""
 

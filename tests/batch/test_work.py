@@ -17,6 +17,7 @@ from ceair.batch.attempt import DEATHS, STARTS, Attempt
 from ceair.batch.inputs import Item
 from ceair.batch.job import Entry, Job
 from ceair.batch.pipeline import Work, restore_works
+from ceair.batch.pool import _anywhere
 from ceair.batch.shards import Shard, load_record, save_record
 from ceair.batch.store import open_store
 from ceair.batch.worker import Orders, Worker, digest
@@ -201,6 +202,16 @@ class TestWorker:
             "b.png": "restored",
             "c.png": "skipped",
         }
+
+    def test_weights_have_names_that_any_process_can_open(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        Path("mine.safetensors").touch()
+        Path("owner").mkdir()
+        assert _anywhere("mine.safetensors") == str(tmp_path / "mine.safetensors")
+        assert _anywhere("owner/name") == "owner/name"
+        Path("owner/name").mkdir()
+        assert _anywhere("owner/name") == str(tmp_path / "owner" / "name")
+        assert _anywhere("ceair-t") == "ceair-t"
 
     def test_other_weights_than_the_driver_has_are_refused(self, orders):
         trouble = self.until_done(replace(orders, digest="other"), self.shard("a.png"))[1]

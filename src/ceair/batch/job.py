@@ -16,7 +16,7 @@ class Job:
     Attributes:
         inputs: folders, globs, images or Parquet files; paths, or URIs such as `s3://bucket/photos`.
         output: a folder or such a URI.
-        weights: a preset whose weights are bundled, or the path of a weights file.
+        weights: a preset whose weights are bundled, a weights file or folder, or a repository of the hub, `owner/name`.
         device, engine, precision, compiled, tile, strength, cautious, ensemble: as of `Restorer.from_pretrained`.
         memory: bytes that one worker should not exceed; None shares half of what is free among those of a machine.
         recursive: also the images in folders of folders.

@@ -74,7 +74,8 @@ def _waiting(manifest: Manifest, output: Store, again: bool) -> list[Shard]:
 
 
 def _anywhere(weights: str) -> str:
-    return weights if weights in PRESETS else str(Path(weights).resolve())
+    """What names the same weights for any process: a whole path; presets and repositories have no other names."""
+    return str(Path(weights).resolve()) if weights not in PRESETS and Path(weights).exists() else weights
 
 
 def _restore(job: Job, roots: tuple[str, ...], manifest: Manifest, waiting: Sequence[Shard]) -> Iterator[Answer]:

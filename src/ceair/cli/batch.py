@@ -20,6 +20,7 @@ from ceair.cli.engine import (
     PrecisionOption,
     StrengthOption,
     TileOption,
+    WeightsOption,
     parse_memory,
 )
 
@@ -34,7 +35,7 @@ def batch(
         list[str], typer.Argument(metavar="IN", help="Folders, quoted globs, images, Parquet files; paths or URIs.")
     ],
     output: Annotated[str, typer.Option("--output", "-o", help="A folder, or a URI such as s3://bucket/restored.")],
-    weights: Annotated[str, typer.Option(help="A preset whose weights are bundled, or a weights file.")] = "ceair-t",
+    weights: WeightsOption = "ceair-t",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     engine: EngineOption = EngineName.auto,
     precision: PrecisionOption = Precision.auto,

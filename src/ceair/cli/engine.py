@@ -29,6 +29,12 @@ class Precision(str, Enum):
     bf16 = "bf16"
 
 
+WeightsOption = Annotated[
+    str,
+    typer.Option(
+        "--weights", help="Bundled weights by their preset, a file, a folder, or owner/name on the Hugging Face hub."
+    ),
+]
 EngineOption = Annotated[
     EngineName, typer.Option("--engine", help="auto: the fastest installed one whose answers agree with torch's.")
 ]

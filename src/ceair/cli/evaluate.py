@@ -35,14 +35,13 @@ Input = Annotated[
     Path | None, typer.Option("--input", help="For `folder`: degraded images, of the same names as the clean ones.")
 ]
 Noise = Annotated[str | None, typer.Option(help="Instead of --input: add noise of these strengths, such as 15,25,50.")]
-Weights = Annotated[
-    str | None, typer.Option(help="A preset with bundled weights, or a weights file.  [default: ceair-t]")
-]
+Weights = Annotated[str | None, typer.Option(help="As of `ceair restore`.  [default: ceair-t]")]
 Device = Annotated[str | None, typer.Option(help="Where to run, such as cpu or cuda.  [default: the best there is]")]
 How = Annotated[Restorers, typer.Option("--method", help="`identity` scores the images as they are.")]
 Images = Annotated[Path | None, typer.Option(help="Score these restored images instead: DIR/CONDITION/NAME.png.")]
 Crop = Annotated[
-    int | None, typer.Option(min=1, help="Crop sides to multiples of this.  [default: 16, and 1 for CDD-11]")
+    int | None,
+    typer.Option(min=1, help="Crop sides to multiples of this.  [default: 16, and 1 for CDD-11 and CDD-open]"),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Score only so many images of each set, evenly spaced.")]
 Legacy = Annotated[bool, typer.Option("--legacy-noise", help="The field's noise: one stream, seed 0, sorted files.")]

@@ -16,6 +16,7 @@ from ceair.cli.engine import (
     Precision,
     PrecisionOption,
     TileOption,
+    WeightsOption,
     make_restorer,
 )
 from ceair.errors import CeairError
@@ -36,7 +37,7 @@ def explain(
         str | None, typer.Option(help="x,y: show which pixels share its routing, and where its directions come from.")
     ] = None,
     arrays: Annotated[bool, typer.Option("--arrays", help="Write the maps as numbers, too: maps.npz.")] = False,
-    weights: Annotated[str, typer.Option(help="A preset whose weights are bundled, or a weights file.")] = "ceair-t",
+    weights: WeightsOption = "ceair-t",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     engine: EngineOption = EngineName.auto,
     precision: PrecisionOption = Precision.auto,

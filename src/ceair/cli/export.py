@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from ceair.cli.engine import WeightsOption
 from ceair.errors import CeairError
 
 
 def export(
     output: Annotated[Path, typer.Option("--output", "-o", help="NAME.onnx, or NAME.xml for OpenVINO.")],
-    weights: Annotated[str, typer.Option(help="A preset whose weights are bundled, or a weights file.")] = "ceair-t",
+    weights: WeightsOption = "ceair-t",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:

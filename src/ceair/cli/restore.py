@@ -19,6 +19,7 @@ from ceair.cli.engine import (
     PrecisionOption,
     StrengthOption,
     TileOption,
+    WeightsOption,
     make_restorer,
 )
 from ceair.cli.ledger import Ledger
@@ -32,7 +33,7 @@ from ceair.files import exists
 def restore(
     inputs: Annotated[list[str], typer.Argument(metavar="IN", help="Images, folders, or quoted globs.")],
     output: Annotated[str, typer.Option("--output", "-o", help="A file, or a folder: several images, or OUT/.")],
-    weights: Annotated[str, typer.Option(help="A preset whose weights are bundled, or a weights file.")] = "ceair-t",
+    weights: WeightsOption = "ceair-t",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     engine: EngineOption = EngineName.auto,
     precision: PrecisionOption = Precision.auto,

@@ -15,6 +15,7 @@ from ceair.cli.engine import (
     Precision,
     PrecisionOption,
     TileOption,
+    WeightsOption,
     make_restorer,
     parse_memory,
 )
@@ -31,7 +32,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any free one.")] = 7860,
     open_it: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     root_path: Annotated[str, typer.Option(help="Where a proxy shows the page, such as /ceair.")] = "",
-    weights: Annotated[str, typer.Option(help="A preset whose weights are bundled, or a weights file.")] = "ceair-t",
+    weights: WeightsOption = "ceair-t",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     engine: EngineOption = EngineName.auto,
     precision: PrecisionOption = Precision.auto,

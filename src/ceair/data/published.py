@@ -4,7 +4,7 @@ A line is: method | parameters in millions | PSNR/SSIM of each column, in the be
 SSIM window | note. A dash stands for what was not published. Sources: `R` was read in the method's own repository, or
 in that of the peer named (code, README, picture of the table, spreadsheet); `T` was copied from a table that the one
 named published, and such copies contain mistakes. The window is that of the method's own evaluation code, `?` where we
-could not read it; the two windows differ by 0.003 to 0.004 on the same images. `told` in a note marks methods that get
+could not read it; the two windows differ by up to 0.01 on the same images. `told` in a note marks methods that get
 the true degradation as an input; all others are blind.
 """
 
