@@ -3,11 +3,13 @@
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from ceair.files import open_atomically, remove_leftovers, write_atomically
+from ceair.cache import cache_folder
+from ceair.files import obstacle, open_atomically, remove_leftovers, write_atomically
 
 WRITER = """
 import sys
@@ -107,3 +109,20 @@ def test_files_are_written_where_there_are_no_locks_and_then_never_removed(tmp_p
 def test_folders_that_are_not_there_hold_no_leftovers(tmp_path):
     remove_leftovers(tmp_path / "gone")
     assert not names(tmp_path)
+
+
+def test_without_a_home_the_cache_lies_among_temporary_files(monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("CEAIR_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert cache_folder() == Path(tempfile.gettempdir()) / "ceair"
+
+
+def test_where_nothing_can_be_written_is_known_before(tmp_path):
+    (tmp_path / "file").touch()
+    assert obstacle(tmp_path / "new" / "folders" / "a.csv") is None
+    assert not (tmp_path / "new").exists()
+    assert obstacle(tmp_path / "file" / "deep" / "a.csv") == tmp_path / "file"

@@ -14,6 +14,7 @@ from ceair.errors import CeairError, ImageError, WeightsError
 from ceair.image import Picture, write_picture
 from ceair.models import NetworkConfig, build, preset
 from ceair.restore import Limits, Restorer, find_device
+from ceair.system import resident_memory
 from ceair.tiles import windows
 
 TINY = NetworkConfig(widths=(8, 8), encoder_depths=(1, 1), decoder_depths=(1,), stem_stride=2, family="gated_conv")
@@ -70,6 +71,24 @@ def test_windows_cover_each_pixel_with_a_total_weight_of_one(length, tile, overl
         assert (weights >= 0).all()
         total[start:stop] += weights
     assert torch.allclose(total, torch.ones(length), atol=1e-6)
+
+
+def test_a_batch_is_worked_on_in_parts_that_memory_allows(monkeypatch):
+    restorer, sizes = Restorer(brightening(), "cpu", Limits(whole=3000, tile=1024)), []
+    whole = restorer._whole
+    monkeypatch.setattr(restorer, "_whole", lambda some: sizes.append(len(some)) or whole(some))
+    degraded, shares = torch.rand(5, 3, 32, 40), []
+    restored = restorer.restore_tensor(degraded, shares.append)
+    assert sizes == [2, 2, 1]
+    assert shares == [0.4, 0.8, 1.0]
+    assert torch.allclose(restored, (degraded + 0.1).clamp(0, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("tile", [144, 160, 1024])
+def test_too_little_memory_is_said_whatever_the_tile(tile):
+    restorer = Restorer(identity(), "cpu", Limits(whole=1, tile=tile), memory=resident_memory() + 4_000_000)
+    with pytest.raises(CeairError, match=r"too little memory: allow at least \d+ MB"):
+        restorer.restore_tensor(torch.rand(1, 3, 200, 200))
 
 
 def test_progress_rises_to_one(tiled, unchanged):

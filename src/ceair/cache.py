@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,12 @@ def cache_folder() -> Path:
     own = os.environ.get("CEAIR_CACHE")
     if own:
         return Path(own)
+    with suppress(RuntimeError):  # nobody's home, in containers with users of no name
+        return _folder_at_home()
+    return Path(tempfile.gettempdir()) / "ceair"
+
+
+def _folder_at_home() -> Path:
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "ceair"
     if sys.platform == "darwin":

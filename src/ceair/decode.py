@@ -105,9 +105,12 @@ def from_pillow(image: Image.Image) -> Picture:
     """The picture that a Pillow image holds, turned upright.
 
     Raises:
-        ImageError: its mode is neither grey, RGB, CMYK nor a palette, with 8 bits per channel or 16 of grey.
+        ImageError: it holds no pixels, or its mode is neither grey, RGB, CMYK nor a palette, with 8 bits per channel or
+            16 of grey.
     """
     image.load()
+    if not image.width * image.height:
+        raise ImageError("it holds no pixels")
     metadata, notes = read_metadata(image), _notes(image, deep=image.mode.startswith("I;16"))
     bands = sixteen_bit.grey_bands(image) if image.mode.startswith("I;16") else _eight_bit(image)
     samples, alpha = _upright(image.height, image.width, bands, metadata.orientation)

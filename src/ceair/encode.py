@@ -45,8 +45,7 @@ def encode(file: BufferedIOBase, picture: Picture, name: str, quality: int | Non
         raise ImageError(f"{name} holds no transparency; use PNG")
     if quality is not None and not 1 <= quality <= 100:
         raise ImageError(f"a quality is a number from 1 to 100, not {quality}")
-    space = b"GRAY" if picture.grey else b"RGB "
-    icc = picture.icc if picture.icc and picture.icc[16:20] == space else None
+    icc = picture.icc if _profile_fits(picture) else None
     if name == "TIFF":
         _write_tiff(file, picture, icc)
     elif name == "PNG" and picture.depth == 16:
@@ -56,6 +55,27 @@ def encode(file: BufferedIOBase, picture: Picture, name: str, quality: int | Non
         options |= _options(picture, name, quality)
         options = {key: value for key, value in options.items() if value is not None}
         to_eight_bit_pillow(picture).save(_Stream(file), name, **options)
+
+
+def lost(picture: Picture, name: str) -> tuple[str, ...]:
+    """What a file of the format `name` cannot hold of a picture, one sentence each."""
+    sentences = []
+    if picture.depth == 16 and name not in ("PNG", "TIFF"):
+        sentences.append(f"reduced to 8 bits per channel, as {name} holds no more")
+    held = {"colour profile": picture.icc, "EXIF": picture.exif, "XMP": picture.xmp}
+    if name == "BMP":
+        gone = [what for what, block in held.items() if block]
+    else:
+        long = [what for what in ("EXIF", "XMP") if name == "JPEG" and len(held[what] or b"") > LONGEST_SEGMENT]
+        gone = [*(["colour profile"] if picture.icc and not _profile_fits(picture) else []), *long]
+    if gone:
+        sentences.append(f"{', '.join(gone)} left out, as {name} cannot hold {'it' if len(gone) == 1 else 'them'} here")
+    return tuple(sentences)
+
+
+def _profile_fits(picture: Picture) -> bool:
+    """Whether there is a profile, and of the colours that the picture has."""
+    return picture.icc is not None and picture.icc[16:20] == (b"GRAY" if picture.grey else b"RGB ")
 
 
 class _Stream(io.RawIOBase):

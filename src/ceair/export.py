@@ -63,10 +63,11 @@ def export(network: UNet, path: Path, about: dict[str, str]) -> float:
     try:
         write = _export_onnx if kind == "onnx" else _export_openvino
         with tempfile.TemporaryDirectory() as folder:
-            kept, run = write(fold(network), Path(folder) / path.name, about)
+            kept, run = write(fold(network), Path(folder) / f"network{path.suffix.lower()}", about)
             difference = check(network, run)
             for file in kept:  # the graph last: whoever sees it finds its weights
-                write_atomically(path.with_suffix(file.suffix), file.read_bytes())
+                place = path if file.suffix == path.suffix.lower() else path.with_suffix(file.suffix)
+                write_atomically(place, file.read_bytes())
     except ImportError as error:
         extra = "cpu" if kind == "openvino" else "onnx"
         raise CeairError(f"writing {path.suffix} needs more packages: `pip install 'ceair[{extra}]'`") from error

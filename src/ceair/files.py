@@ -52,6 +52,13 @@ def write_atomically(path: Path, content: bytes) -> None:
         file.write(content)
 
 
+def obstacle(path: Path) -> Path | None:
+    """What stands in the way of writing `path` later on: its folder, or the nearest of those above that exists, if that
+    is a file or cannot be written to; None if nothing is seen."""
+    folder = next((parent for parent in path.absolute().parents if exists(parent)), path.parent)
+    return None if is_folder(folder) and os.access(folder, os.W_OK) else folder
+
+
 def sha256(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal digits.
 

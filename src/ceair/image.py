@@ -1,16 +1,16 @@
 """The way from image files to pictures and back; only this module and those below it know about files' formats."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ceair.decode import MOST_PIXELS, MOST_PIXELS_PER_BYTE, SURELY_FINE, decode, explain, from_pillow
-from ceair.encode import FORMATS, encode
+from ceair.encode import FORMATS, encode, lost
 from ceair.errors import DataError, ImageError, on_one_line
-from ceair.files import open_atomically
+from ceair.files import is_file, is_folder, open_atomically
 from ceair.picture import Picture
 from ceair.quiet import quiet
 
@@ -24,6 +24,7 @@ __all__ = [
     "encode_picture",
     "from_pillow",
     "list_images",
+    "lost_as",
     "read_picture",
     "read_rgb",
     "write_picture",
@@ -39,25 +40,23 @@ def list_images(folder: Path) -> list[Path]:
     Raises:
         DataError: the folder does not exist or holds no image.
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise DataError(f"{folder} is no folder")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS and path.is_file())
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS and is_file(path))
     if not paths:
         raise DataError(f"{folder} holds no image ({', '.join(sorted(EXTENSIONS))})")
     return paths
 
 
 def read_rgb(path: Path) -> UInt8[np.ndarray, "h w 3"]:
-    """Read an image file as upright 8-bit RGB.
+    """Read an image file as upright 8-bit RGB: what `read_picture` reads, without alpha, 16 bits rounded to 8.
 
     Raises:
-        ImageError: the file is missing or no image that can be read.
+        ImageError: as of `read_picture`.
     """
-    try:
-        with Image.open(path) as image:
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
-        raise ImageError(f"cannot read {path} as an image: {error}") from error
+    picture = replace(read_picture(path), alpha=None)
+    samples = picture.samples if picture.depth == 8 else np.concatenate(list(picture.bands(8)))
+    return np.repeat(samples, 3, axis=-1) if picture.grey else samples
 
 
 def read_picture(path: Path) -> Picture:
@@ -113,6 +112,15 @@ def write_picture(path: Path, picture: Picture, quality: int | None = None) -> N
             encode(file, picture, format_name, quality)
     except Exception as error:  # encoders raise nearly anything on what they cannot hold
         raise _failed("write", str(path), error) from error
+
+
+def lost_as(picture: Picture, ending: str) -> tuple[str, ...]:
+    """What a file with this ending, such as `.png`, cannot hold of a picture, one sentence each.
+
+    Raises:
+        ImageError: the format is unknown.
+    """
+    return lost(picture, _format_of(ending, f"a {ending} file"))
 
 
 def encode_picture(picture: Picture, ending: str, quality: int | None = None) -> bytes:

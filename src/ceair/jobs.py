@@ -12,7 +12,7 @@ from pathlib import Path
 from ceair.errors import CeairError, ImageError, on_one_line
 from ceair.files import exists
 from ceair.headers import read_header
-from ceair.image import MOST_PIXELS, Picture, read_picture, write_picture
+from ceair.image import MOST_PIXELS, Picture, lost_as, read_picture, write_picture
 from ceair.outcome import Outcome
 from ceair.restore import Restorer
 from ceair.system import available_memory, give_memory_back, resident_memory
@@ -207,9 +207,10 @@ class _Line:
         outcome = Outcome(item.source, item.target, "skipped" if item.skipped else "failed")
         if item.picture is not None:
             height, width = item.picture.samples.shape[:2]
-            notes = item.picture.notes
-            item.work(partial(write_picture, item.target, item.picture, self._quality))
+            picture = item.picture
+            item.work(partial(write_picture, item.target, picture, self._quality))
             if item.error is None:
+                notes = (*picture.notes, *lost_as(picture, item.target.suffix))
                 outcome = replace(outcome, status="restored", width=width, height=height, notes=notes)
         with self._changed:
             self._held -= item.pixels

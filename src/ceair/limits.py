@@ -45,7 +45,7 @@ def affordable(limits: Limits, engine: Engine, memory: int | None) -> Limits:
     if room is None:
         return limits
     pixels = room // engine.bytes_per_pixel
-    if pixels // 2 < _SMALLEST_TILE**2 < limits.tile**2:
+    if pixels // 2 < min(_SMALLEST_TILE, limits.tile) ** 2:
         needed = (resident_memory() + 2 * _SMALLEST_TILE**2 * engine.bytes_per_pixel) / 1e6
         raise CeairError(f"there is too little memory: allow at least {needed:.0f} MB (--memory)")
     return Limits(

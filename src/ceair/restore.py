@@ -203,9 +203,7 @@ class Restorer:
         height, width = degraded.shape[-2:]
         limits = self._limits()
         if height * width <= limits.whole:
-            restored = self._whole(degraded.float())
-            _tell(progress, 1.0)
-            return restored.to(degraded.device, degraded.dtype)
+            return self._restore_together(degraded, max(1, limits.whole // (height * width)), progress)
         restored = torch.empty_like(degraded)
         for index, image in enumerate(degraded):
 
@@ -219,6 +217,17 @@ class Restorer:
                 _tell(progress, (before + share) / len(degraded))
 
             self._in_tiles(height, width, limits, read, write, tell)
+        return restored
+
+    def _restore_together(
+        self, degraded: Float[Tensor, "b 3 h w"], most: int, progress: Tell | None
+    ) -> Float[Tensor, "b 3 h w"]:
+        """Restore images that need no tiles, at most so many at a time."""
+        restored = torch.empty_like(degraded)
+        for first in range(0, len(degraded), most):
+            some = degraded[first : first + most]
+            restored[first : first + most] = self._whole(some.float()).to(degraded.device, degraded.dtype)
+            _tell(progress, (first + len(some)) / len(degraded))
         return restored
 
     def _restore_samples(self, samples: Pixels, progress: Tell | None) -> Pixels:

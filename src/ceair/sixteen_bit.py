@@ -15,7 +15,7 @@ from PIL import Image
 from ceair.errors import ImageError
 from ceair.metadata import turn, valid
 
-_PHOTOMETRIC, _ORIENTATION, _EXTRA_SAMPLES = 262, 274, 338
+_BITS, _PHOTOMETRIC, _ORIENTATION, _EXTRA_SAMPLES = 258, 262, 274, 338
 _ASSOCIATED = 1
 _BAND = 1 << 20  # pixels that are converted at a time
 _DECODING = threading.Lock()
@@ -32,7 +32,7 @@ def is_sixteen_bit(image: Image.Image, content: bytes) -> bool:
         return content[24] == 16
     if image.format == "TIFF":
         grey = image.mode.startswith("I;16")
-        return grey or (image.mode in ("RGB", "RGBA", "RGBX") and set(image.tag_v2.get(258, ())) == {16})
+        return grey or (image.mode in ("RGB", "RGBA", "RGBX") and set(image.tag_v2.get(_BITS, ())) == {16})
     return False
 
 
@@ -60,8 +60,9 @@ def decode(image: Image.Image, content: bytes, turned: int) -> Iterator[UInt16[n
     """
     tags = dict(getattr(image, "tag_v2", {}))
     if image.mode.startswith("I"):
-        flipped = 65535 if tags.get(_PHOTOMETRIC) == 0 else 0
-        bands = (band ^ np.uint16(flipped) for band in grey_bands(image))
+        flipped = np.uint16(65535 if tags.get(_PHOTOMETRIC) == 0 else 0)
+        whole = 2 ** max(tags.get(_BITS, (16,))) - 1
+        bands = (_widened(band, whole) ^ flipped for band in grey_bands(image))
     else:
         samples = _read_colours(image, content, turned)
         image.close()
@@ -82,6 +83,11 @@ def grey_bands(image: Image.Image) -> Iterator[UInt16[np.ndarray, "h w 1"]]:
     for top in range(0, image.height, rows):
         crop = image.crop((0, top, image.width, min(top + rows, image.height)))
         yield np.asarray(crop).astype(np.uint16)[..., None]
+
+
+def _widened(band: UInt16[np.ndarray, "h w 1"], whole: int) -> UInt16[np.ndarray, "h w 1"]:
+    """Samples whose white is `whole`, which is 4095 of 12 bits, as samples of 16 bits."""
+    return band if whole == 65535 else np.rint(band * np.float32(65535 / whole)).astype(np.uint16)
 
 
 def _in_bands(samples: UInt16[np.ndarray, "h w c"]) -> Iterator[UInt16[np.ndarray, "rows w c"]]:

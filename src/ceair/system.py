@@ -4,11 +4,16 @@ import ctypes
 import os
 import platform
 import subprocess
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGES = ("ceair", "torch", "numpy", "scikit-image")
 """Those whose version can change a score."""
+
+_GROUPS = Path("/sys/fs/cgroup")
+_NAMES_V2 = ("memory.max", "memory.current", "inactive_file")
+_NAMES_V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 
 
 def versions() -> dict[str, str | None]:
@@ -78,7 +83,7 @@ def computes_bf16() -> bool:
 
 def available_memory() -> int | None:
     """Bytes that this process may still take: of the machine and of its control group; None where unknown."""
-    known = [number for number in (_free_of_machine(), _free_of_group()) if number is not None]
+    known = [number for number in (_free_of_machine(), _free_of_groups()) if number is not None]
     return min(known) if known else None
 
 
@@ -113,10 +118,36 @@ def _free_of_machine() -> int | None:
         return None
 
 
-def _free_of_group() -> int | None:
-    group = Path("/sys/fs/cgroup")
+def _free_of_groups() -> int | None:
+    """What the control groups allow that this process is in: its own, those around it, a container's at the root."""
+    known = [_free_of_group(group, *names) for group, names in _groups()]
+    return min((number for number in known if number is not None), default=None)
+
+
+def _groups() -> Iterator[tuple[Path, tuple[str, str, str]]]:
+    """Folders of control groups of both versions, with the names that limit, use and files' cache have there."""
+    for line in _membership():
+        _, controllers, place = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        root, names = (_GROUPS / "memory", _NAMES_V1) if controllers else (_GROUPS, _NAMES_V2)
+        own = root / place.lstrip("/")
+        yield from ((group, names) for group in (own, *own.parents) if group.is_relative_to(root))
+
+
+def _membership() -> list[str]:
+    """Lines of `number:controllers:group`; the second version has no controllers."""
     try:
-        limit, used = ((group / name).read_text(encoding="ascii") for name in ("memory.max", "memory.current"))
-        return max(0, int(limit) - int(used))
-    except (OSError, ValueError):  # no control groups, or `max`
+        return Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+
+
+def _free_of_group(group: Path, limit: str, used: str, cache: str) -> int | None:
+    try:
+        most, now = (int((group / name).read_text(encoding="ascii")) for name in (limit, used))
+        lines = (group / "memory.stat").read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError):  # no such group, or `max`
         return None
+    files = sum(int(line.split()[1]) for line in lines if line.split()[0] == cache)
+    return max(0, most - now + files)  # files that were read or written make room for what is asked for

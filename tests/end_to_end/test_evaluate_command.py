@@ -77,6 +77,15 @@ def test_weights_restore_what_is_scored(ceair, folders: Path) -> None:  # type: 
     assert image["psnr"] != image["input_psnr"]
 
 
+def test_scores_are_shown_even_if_a_file_of_them_cannot_be_written(ceair, folders: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(folders)
+    code, out, err = ceair(*IDENTITY, "--target", "target", "--noise", "25", "--csv", "n" * 300)
+    assert code == 1
+    assert out.splitlines()[1].split()[:3] == ["noise", "25", "4"]
+    assert err.splitlines()[-1].endswith("File name too long")
+    assert "Traceback" not in err
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
@@ -94,6 +103,9 @@ def test_weights_restore_what_is_scored(ceair, folders: Path) -> None:  # type: 
         (("folder", "--target", "empty", "--noise", "5"), 1, "empty holds no image"),
         (("folder", "--target", "target", "--input", "few"), 1, "has no partner"),
         (("folder", "--target", "target", "--input", "other"), 1, "differ in size"),
+        (("folder", "--target", "target", "--noise", "5", "--csv", "target/0.png/x.csv"), 1, "cannot write"),
+        (("folder", "--target", "n" * 300, "--noise", "5"), 1, "is no folder"),
+        (("folder", "--target", "target", "--noise", "5", "--save", "n" * 300), 1, "File name too long"),
     ],
 )
 def test_mistakes_end_in_one_sentence(  # type: ignore[no-untyped-def]

@@ -109,6 +109,38 @@ def test_a_second_run_skips_what_is_finished(ceair):
     assert times == [Path(path).stat().st_mtime_ns for path in files("out")[:2]]
 
 
+@pytest.mark.parametrize(
+    "words", [("photos", "-o", "photos", "--suffix", "-r"), ("photos/*.png", "-o", "photos/", "--suffix", "-r")]
+)
+def test_a_second_run_knows_results_beside_their_photos(ceair, words):
+    photo("photos/a.png")
+    photo("photos/b.png")
+    assert ceair(*words)[0] == 0
+    Path("photos/b-r.png").unlink()
+    code, out, _ = ceair(*words, "--json")
+    assert code == 0
+    assert [one["status"] for one in json.loads(out)["images"]] == ["skipped", "restored"]
+    assert files() == ["photos/a-r.png", "photos/a.png", "photos/b-r.png", "photos/b.png"]
+
+
+def test_a_second_run_of_a_glob_leaves_out_results_below_it(ceair):
+    photo("photos/a.png")
+    photo("photos/more/b.png")
+    for _ in range(2):
+        assert ceair("photos/**/*.png", "-o", "photos/out/")[0] == 0
+        assert files("photos/out") == ["photos/out/a.png", "photos/out/b.png"]
+
+
+def test_what_a_format_loses_is_told(ceair):
+    photo("a.png", dpi=(300, 300))
+    write_picture(Path("deep.png"), Picture(np.full((5, 6, 3), 65535, np.uint16)))
+    code, out, err = ceair("deep.png", "-o", "deep.jpg", "--json")
+    assert code == 0
+    assert json.loads(out)["images"][0]["notes"] == ["reduced to 8 bits per channel, as JPEG holds no more"]
+    assert "reduced to 8 bits" in err
+    assert json.loads(ceair("deep.png", "-o", "copy.png", "--json")[1])["images"][0]["notes"] == []
+
+
 def test_the_json_document_says_what_became_of_each_file(ceair):
     photo("in/a.png", (20, 24))
     Path("in/b.jpg").write_bytes(b"")
@@ -174,6 +206,7 @@ def test_usage_errors_end_before_any_work(ceair):
         (("one", "-o", "file"), "is a file"),
         (("one/a.png", "-o", "result"), "result/"),
         (("one/a.png", "-o", "b.gif"), "ends in none"),
+        (("one", "-o", "out", "--suffix", "/x"), "--suffix is put into names"),
     ):
         code, out, err = ceair(*words)
         assert (code, out) == (2, ""), words

@@ -50,6 +50,12 @@ def main() -> None:
     except CeairError as error:
         print(f"ceair: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, ConfigError) else 1)
+    except (
+        OSError
+    ) as error:  # of a file that nobody named to `CeairError`: a full disk, a locked folder, a name too long
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"ceair: {place}{error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         print("ceair: interrupted", file=sys.stderr)
         sys.exit(130)

@@ -120,9 +120,9 @@ def evaluate(
     perceptual = _perceptual(lpips_weights)
     scored = _score_all(task.conditions, answer, legacy_noise, save, perceptual)
     name = weights or (images.name if images else {"identity": "input"}.get(method.value, "ceair-t"))
-    _write(task, scored, settings | about, used, csv, json_file, as_json)
     if not as_json:
         _print(task, scored, name, compare, form)
+    _write(task, scored, settings | about, used, csv, json_file, as_json)
 
 
 def _text(path: Path | None) -> str | None:
@@ -183,10 +183,13 @@ def _kept(task: _Task, save: Path | None) -> list[Path]:
 
 def _refuse_existing(paths: Sequence[Path | None], overwrite: bool) -> None:
     from ceair.errors import DataError
+    from ceair.files import exists, obstacle
 
     for path in paths:
-        if path and path.exists() and not overwrite:
+        if path and exists(path) and not overwrite:
             raise DataError(f"{path} exists; --overwrite replaces it")
+        if path and (folder := obstacle(path)):
+            raise DataError(f"cannot write {path}: {folder} is no folder that can be written to; name another place")
 
 
 def _saved(task: _Task, folder: Path) -> "tuple[_Task, Method, dict[str, Any], str]":
@@ -237,6 +240,7 @@ def _score_all(
 ) -> "list[Scored]":
     """Score each condition, with a progress bar on stderr where that is a terminal."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress
 
     from ceair.benchmark import Scored, score_condition
@@ -248,7 +252,7 @@ def _score_all(
         def results(condition: "Condition") -> "Iterator[Result]":
             keep = save / condition.folder if save else None
             for result in score_condition(condition, method, legacy_noise, keep, perceptual):
-                progress.update(bar, description=f"{condition.title}: {result.name}")
+                progress.update(bar, description=escape(f"{condition.title}: {result.name}"))
                 progress.advance(bar)
                 yield result
 
@@ -267,14 +271,13 @@ def _write(
     from ceair.files import write_atomically
     from ceair.report import document, table_of_images
 
+    text = json.dumps(document(settings, scored, task.averaged, device), indent=2, allow_nan=False)
+    if as_json:
+        print(text)
     if csv:
         write_atomically(csv, table_of_images(scored).encode())
-    if as_json or json_file:
-        text = json.dumps(document(settings, scored, task.averaged, device), indent=2, allow_nan=False)
-        if json_file:
-            write_atomically(json_file, f"{text}\n".encode())
-        if as_json:
-            print(text)
+    if json_file:
+        write_atomically(json_file, f"{text}\n".encode())
 
 
 def _print(task: _Task, scored: "Sequence[Scored]", name: str, compare: bool, form: Format) -> None:

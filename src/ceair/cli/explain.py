@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,7 @@ from ceair.cli.engine import (
     make_restorer,
 )
 from ceair.errors import CeairError
+from ceair.files import exists, is_folder
 
 if TYPE_CHECKING:
     from ceair.explain import Explanation
@@ -54,9 +56,9 @@ def explain(
 
     keep_large_blocks()
     boxes, point = _regions(regions or []), _pixel(pixel)
-    if output.exists() and not output.is_dir():
+    if exists(output) and not is_folder(output):
         raise typer.BadParameter(f"{output} is a file; the maps need a folder to go to")
-    if output.is_dir() and any(output.iterdir()) and not overwrite:
+    if is_folder(output) and any(output.iterdir()) and not overwrite:
         raise CeairError(f"{output} is not empty; choose another folder or use --overwrite")
     from ceair.image import read_picture
 
@@ -132,10 +134,13 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
     try:
         for name, content in files.items():
             path = folder / name
-            if not path.exists():
+            if not exists(path):
                 made.append(path)
             write_atomically(path, content)
-    except OSError as error:
+    except BaseException as error:
         for path in made:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
+        if not isinstance(error, OSError):
+            raise
         raise CeairError(f"cannot write to {folder}: {error.strerror or error}") from error

@@ -9,6 +9,7 @@ import typer
 
 from ceair.cli.engine import WeightsOption
 from ceair.errors import CeairError
+from ceair.files import exists
 
 
 def export(
@@ -23,7 +24,7 @@ def export(
     is kept only if its answers at several sizes are those of torch.
     """
     for path in (output, *([output.with_suffix(".bin")] if output.suffix.lower() == ".xml" else [])):
-        if path.exists() and not overwrite:
+        if exists(path) and not overwrite:
             raise CeairError(f"{path} exists; --overwrite replaces it")
     from ceair.checkpoint import load_network
     from ceair.engines.graphs import graph_multiple

@@ -1,6 +1,7 @@
 """Which files a command reads and where it writes what it makes of them; everything is settled before any work."""
 
 import glob
+import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ class Plan(NamedTuple):
 class _Found(NamedTuple):
     source: Path
     name: Path  # where below the output folder its result goes
+    named: bool = False  # by the user himself, and not found in a folder or by a pattern
 
 
 def plan(
@@ -47,6 +49,7 @@ def plan(
         typer.BadParameter: nothing matches, two inputs have the same target, a target would replace an input, or the
             output cannot be what it has to be.
     """
+    _check_suffix(suffix)
     try:
         found = _find(inputs, recursive, Path(output))
     except OSError as error:
@@ -59,6 +62,7 @@ def plan(
     if into_folder:
         if exists(target) and not is_folder(target):
             raise typer.BadParameter(f"{output} is a file; several images need a folder to go to")
+        found = found if overwrite else _without_results(found, target, suffix, ending)
         jobs = [_job(item, target, suffix, ending) for item in found]
     else:
         _check_ending(target)
@@ -75,6 +79,7 @@ def plan_watch(
     Raises:
         typer.BadParameter: an input is no folder, or the output is a file or one of the inputs.
     """
+    _check_suffix(suffix)
     folders, target = [Path(name) for name in inputs], Path(output)
     for folder in folders:
         if not is_folder(folder):
@@ -106,10 +111,9 @@ def _find(inputs: Sequence[str], recursive: bool, output: Path) -> list[_Found]:
         if is_folder(path):
             items = [_Found(source, source.relative_to(path)) for source in _images(path, recursive, output)]
         elif not exists(path) and glob.has_magic(name):
-            paths = map(Path, sorted(glob.glob(name, recursive=True)))  # noqa: PTH207 - Path.glob takes no absolute pattern
-            items = [_Found(source, Path(source.name)) for source in paths if _is_image(source)]
+            items = [_Found(source, Path(source.name)) for source in _matches(name, output)]
         else:
-            items = [_Found(path, Path(path.name))]
+            items = [_Found(path, Path(path.name), named=True)]
         for item in items:
             # the same file named twice is restored once, but a link is a file of its own
             found.setdefault(os.path.abspath(item.source), item)  # noqa: PTH100
@@ -118,18 +122,44 @@ def _find(inputs: Sequence[str], recursive: bool, output: Path) -> list[_Found]:
 
 def _images(folder: Path, recursive: bool, output: Path) -> Iterator[Path]:
     """The images of a folder without hidden ones, and without earlier results where those lie inside of it."""
-    results = real_path(output)
-    inside = results != real_path(folder) and results.is_relative_to(real_path(folder))
+    is_result = _lies_in(output, folder)
     for path in sorted(folder.rglob("*") if recursive else folder.iterdir()):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and _is_image(path) and not (inside and real_path(path).is_relative_to(results)):
+        if not hidden and _is_image(path) and not is_result(path):
             yield path
+
+
+def _matches(pattern: str, output: Path) -> Iterator[Path]:
+    """The images that a glob finds, without earlier results where those lie below the folder that it begins with."""
+    plain = itertools.takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts)
+    is_result = _lies_in(output, Path(*plain))
+    for path in map(Path, sorted(glob.glob(pattern, recursive=True))):  # noqa: PTH207 - Path.glob takes no absolute pattern
+        if _is_image(path) and not is_result(path):
+            yield path
+
+
+def _lies_in(output: Path, folder: Path) -> Callable[[Path], bool]:
+    """Whether a path lies in the output folder, if that is one within the folder that is read; no if it is that one."""
+    results, top = real_path(output), real_path(folder)
+    inside = results != top and results.is_relative_to(top)
+    return lambda path: inside and real_path(path).is_relative_to(results)
+
+
+def _without_results(found: Sequence[_Found], folder: Path, suffix: str, ending: str) -> list[_Found]:
+    """What was found without the results of an earlier run, which lie beside what they were made of."""
+    targets = {real_path(job.target) for item in found if (job := _job(item, folder, suffix, ending)) and suffix}
+    return [item for item in found if item.named or real_path(item.source) not in targets]
 
 
 def _is_image(path: Path) -> bool:
     from ceair.image import EXTENSIONS
 
     return path.suffix.lower() in EXTENSIONS and is_file(path)
+
+
+def _check_suffix(suffix: str) -> None:
+    if Path(f"a{suffix}").name != f"a{suffix}":
+        raise typer.BadParameter(f"--suffix is put into names and cannot hold `{suffix}`; write a few letters")
 
 
 def _check_ending(target: Path) -> None:
