@@ -13,7 +13,7 @@ from ceair.data.sets import BSD400, RAIN100L, RESIDE_OTS, SOTS_OUTDOOR, WED
 from ceair.data.twins import same_content, same_scenes
 from ceair.doctor import examine
 from ceair.errors import DataError, ImageError
-from ceair.headers import difference_hash, read_header, read_thumbnail
+from ceair.headers import difference_hash, is_whole, read_header, read_thumbnail
 
 TINY = Benchmark(
     "tiny",
@@ -218,9 +218,53 @@ def test_headers(tmp_path, ending):
     path = tmp_path / f"a.{ending}"
     photo(path, 1, (300, 200))
     assert read_header(path) == (200, 300, ending in ("jpg", "webp"))
+    assert is_whole(path)
     path.write_bytes(path.read_bytes()[:-1200])
-    with pytest.raises(ImageError, match=str(path)):
-        read_header(path)
+    assert not is_whole(path)
+    if ending != "webp":  # Pillow opens no WebP that is not whole
+        assert read_header(path)[:2] == (200, 300)
+
+
+def test_what_is_no_image_has_no_header(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"no")
+    with pytest.raises(ImageError, match=str(tmp_path / "a.png")):
+        read_header(tmp_path / "a.png")
+    assert not is_whole(tmp_path / "none.png")
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "bmp", "webp"])
+@pytest.mark.parametrize("behind", [100, 5000])
+def test_what_lies_behind_an_image_is_no_matter(tmp_path, ending, behind):
+    path = tmp_path / f"a.{ending}"
+    photo(path, 1, (300, 200))
+    path.write_bytes(path.read_bytes() + bytes(behind))
+    assert is_whole(path)
+    assert read_header(path)[:2] == (200, 300)
+
+
+def test_the_end_of_a_small_picture_within_a_photo_is_not_its_own(tmp_path):
+    photo(path := tmp_path / "a.jpg", 1, (300, 200))
+    content = path.read_bytes()
+    within = b"\xff\xe1\x00\x0cExif\0\0\xff\xd8\xff\xd9"
+    path.write_bytes(content[:2] + within + content[2:] + bytes(5000))
+    assert is_whole(path)
+    path.write_bytes(content[:2] + within + content[2:-2] + bytes(5000))
+    assert not is_whole(path)
+
+
+def test_a_header_is_read_without_decoding(tmp_path):
+    photo(path := tmp_path / "a.png", 1, (300, 200))
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"IDAT", b"IDAT\xff\xff\xff"))
+    assert read_header(path)[:2] == (200, 300)
+
+
+def test_the_doctor_takes_photos_of_phones_and_finds_those_that_broke_off(root):
+    motion, broken = root / "Train/Denoise/a1170.jpg", root / "Train/Denoise/a2170.jpg"
+    motion.write_bytes(motion.read_bytes() + bytes(5000))
+    broken.write_bytes(broken.read_bytes()[:-100])
+    (finding,) = examine(TINY, root).findings
+    assert (finding.check, finding.files) == ("unreadable", (str(broken),))
 
 
 def test_a_turned_photo_has_its_upright_size(tmp_path):

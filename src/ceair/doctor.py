@@ -11,7 +11,7 @@ from ceair.data.locate import Located, clean_stem, find
 from ceair.data.sets import TestSet, TrainingSet
 from ceair.data.twins import same_content, same_scenes
 from ceair.errors import ImageError
-from ceair.headers import Header, read_header
+from ceair.headers import Header, is_whole, read_header
 from ceair.image import EXTENSIONS
 
 ImageSet = TestSet | TrainingSet
@@ -86,8 +86,8 @@ class _Files(NamedTuple):
 def examine(benchmark: Benchmark, root: Path, progress: Callable[[str], None] = lambda _: None) -> Report:
     """Look at all sets of a benchmark below a data folder; `progress` is told what is being looked at.
 
-    Only the first and last bytes of files are read, but for the clean images where training and test sets are both
-    there: these are decoded to find scenes that occur in both.
+    Only the first and last bytes of files are read, but for files with something behind their image, and for the clean
+    images where training and test sets are both there: these are decoded to find scenes that occur in both.
 
     Raises:
         ConfigError: `ceair-data.yaml` in the folder is damaged.
@@ -128,9 +128,14 @@ class _Headers:
         for path in paths:
             if path not in self.known and path not in self.broken:
                 try:
-                    self.known[path] = read_header(path)
+                    header = read_header(path)
                 except ImageError as error:
                     self.broken[path] = str(error)
+                    continue
+                if is_whole(path):
+                    self.known[path] = header
+                else:
+                    self.broken[path] = f"{path} ends too early"
 
 
 def _files(located: Located) -> _Files:

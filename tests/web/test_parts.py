@@ -167,6 +167,30 @@ def test_what_cannot_be_taken_is_refused_in_one_plain_sentence(tmp_path, allowan
     assert str(tmp_path) not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.jpg"])
+def test_photos_with_something_behind_them_are_taken(tmp_path, actions, name):
+    path = photo(tmp_path / name)
+    path.write_bytes(path.read_bytes() + bytes(5000))
+    session = Session()
+    assert actions.take(session, [path]) == []
+    assert restored(actions, session)[0].error is None
+
+
+def test_a_photo_with_a_huge_colour_profile_is_taken(tmp_path, allowance):
+    path = photo(tmp_path / "a.png", icc_profile=bytes(2 << 20))
+    check(path, path.name, allowance)
+
+
+@pytest.mark.parametrize(("name", "icc"), [("a.jpg", 0), ("a.png", 0), ("b.png", 2 << 20)])
+@pytest.mark.parametrize("change", [lambda content: content + bytes(2000), lambda content: content[:-2000]])
+def test_photos_with_too_many_pixels_are_never_decoded(tmp_path, allowance, monkeypatch, name, icc, change):
+    path = photo(tmp_path / name, (120, 130), icc_profile=bytes(icc))
+    path.write_bytes(change(path.read_bytes()))
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda _: pytest.fail("it was decoded"))
+    with pytest.raises(ImageError, match="has 130x120 pixels, more than"):
+        check(path, path.name, allowance)
+
+
 def _claims(width: int, height: int) -> bytes:
     """A PNG that says that it is so large."""
     import struct
@@ -253,6 +277,103 @@ def test_why_the_page_does_not_offer_caution_is_said(tmp_path, capsys):
     assert "damaged" in said
     with pytest.raises(WeightsError, match="damaged"):
         _manners(str(weights), True, False)
+
+
+def test_nothing_is_left_of_photos_that_could_not_all_be_taken_again(tmp_path, actions, monkeypatch):
+    session = Session()
+    actions.take(session, [photo(tmp_path / "a.png"), photo(tmp_path / "b.png")])
+    files = set(tmp_path.rglob("*"))
+
+    def fail(*_):
+        raise OSError(28, "no space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr("os.link", fail)
+        full.setattr("shutil.copyfile", fail)
+        with pytest.raises(OSError, match="no space left"):
+            actions.take_again(session)
+    assert set(tmp_path.rglob("*")) == files
+    session.roll.photos[1].folder.remove()
+    files = set(tmp_path.rglob("*"))
+    with pytest.raises(NothingThereError):
+        actions.take_again(session)
+    assert set(tmp_path.rglob("*")) == files
+
+
+@pytest.fixture
+def pair(tmp_path, actions) -> Session:
+    """A session with two photos."""
+    session = Session()
+    actions.take(session, [photo(tmp_path / "a.png"), photo(tmp_path / "b.png", seed=1)])
+    return session
+
+
+def bundled(session) -> list[np.ndarray]:
+    with zipfile.ZipFile(session.roll.bundle) as archive:
+        return [pixels(io.BytesIO(archive.read(name))) for name in archive.namelist()]
+
+
+def blended(tmp_path, strength) -> list[np.ndarray]:
+    originals = [pixels(tmp_path / name) for name in ("a.png", "b.png")]
+    return [blend(one, np.minimum(one.astype(int) + 40, 255).astype(np.uint8), strength) for one in originals]
+
+
+def test_a_strength_that_is_chosen_during_a_job_holds_for_all_its_photos(tmp_path, actions, pair):
+    work = actions.restore(pair, 1.0, nothing)
+    next(work)
+    actions.change_strength(pair, 0.5)
+    list(work)
+    actions.bundle(pair)
+    assert [one.strength for one in pair.roll.photos] == [0.5, 0.5]
+    assert np.array_equal(bundled(pair), blended(tmp_path, 0.5))
+
+
+def test_a_strength_that_is_chosen_before_the_first_photo_is_done_holds(actions, pair):
+    actions.change_strength(pair, 0.5)
+    assert [one.strength for one in restored(actions, pair)] == [0.5, 0.5]
+
+
+def test_a_bundle_has_the_strength_that_was_chosen_while_the_last_photo_was_worked_on(tmp_path, actions, pair):
+    moved = []
+
+    def move(share, _):
+        if share > 0.5 and not moved:
+            moved.append(threading.Thread(target=actions.change_strength, args=(pair, 0.5)))
+            moved[0].start()
+            until = time.monotonic() + 20
+            while pair.roll.strength is None and time.monotonic() < until:
+                time.sleep(0.01)
+
+    restored(actions, pair, tell=move)
+    actions.bundle(pair)
+    assert np.array_equal(bundled(pair), blended(tmp_path, 0.5))
+    moved[0].join()
+    assert np.array_equal(bundled(pair), blended(tmp_path, 0.5))
+
+
+def test_a_download_of_a_bundle_is_not_disturbed_by_the_next(actions, pair):
+    restored(actions, pair)
+    actions.bundle(pair)
+    content = pair.roll.bundle.read_bytes()
+    with pair.roll.bundle.open("rb") as download:
+        actions.change_strength(pair, 0.5)
+        assert download.read() == content
+    assert pair.roll.bundle.read_bytes() != content
+
+
+def test_a_bundle_waits_for_the_work_and_is_not_made_of_photos_that_are_gone(tmp_path, actions, pair):
+    restored(actions, pair)
+    bundling = threading.Thread(target=actions.bundle, args=(pair,))
+    with pair.roll.working:
+        bundling.start()
+        bundling.join(0.1)
+        assert bundling.is_alive()
+        pair.roll.ended.set()
+        for one in pair.roll.photos:
+            one.folder.remove()
+    bundling.join()
+    assert pair.roll.bundle is None
+    assert not list(tmp_path.rglob("restored.zip"))
 
 
 def test_new_photos_end_the_work_on_those_before_and_delete_them(tmp_path, actions):

@@ -12,6 +12,9 @@ import urllib.parse
 
 import pytest
 
+from ceair.errors import CeairError
+from ceair.web.server import _listen
+
 pytestmark = pytest.mark.xdist_group("server")
 
 
@@ -194,6 +197,13 @@ def test_a_port_that_is_taken_is_named_in_one_line():
         done = run("--port", str(taken.getsockname()[1]), "--engine", "torch")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert "--port" in done.stderr
+
+
+@pytest.mark.parametrize("host", ["a" * 70, "a..b"])
+def test_a_name_that_no_machine_has_is_refused_in_one_sentence(host):
+    with pytest.raises(CeairError) as caught:
+        _listen(host, 7860)
+    assert str(caught.value) == f"cannot listen on {host}: no machine has such a name; choose another --host"
 
 
 @pytest.mark.parametrize(

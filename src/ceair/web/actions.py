@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ceair.data.degraded import Spread
 from ceair.errors import CeairError
+from ceair.files import open_atomically
 from ceair.image import Picture, decode_picture, write_picture
 from ceair.restore import Restorer
 from ceair.web.allowance import Allowance, readable_pixels
@@ -70,16 +71,24 @@ class Actions:
         Raises:
             NothingThereError: there are none any more.
         """
+        photos: list[Photo] = []
         try:
-            photos = [self._linked(photo.name, photo.source, photo.truth) for photo in session.roll.photos]
-        except FileNotFoundError as error:  # deleted meanwhile
-            raise NothingThereError from error
+            for photo in session.roll.photos:
+                photos.append(self._linked(photo.name, photo.source, photo.truth))
+        except OSError as error:
+            for photo in photos:
+                photo.folder.remove()
+            if isinstance(error, FileNotFoundError):  # deleted meanwhile
+                raise NothingThereError from error
+            raise
         if not photos:
             raise NothingThereError
         session.replace_roll(Roll(photos))
 
     def restore(self, session: Session, strength: float, tell: Tell, manner: Collection[str] = ()) -> Iterator[Roll]:
         """Restore the session's photos; given after each one. What goes wrong with one is noted there.
+
+        They get the strength that was chosen meanwhile, if one was.
 
         Raises:
             JobEndedError: others took their place meanwhile, or nobody is there any more.
@@ -97,7 +106,7 @@ class Actions:
                     look()
                     self.sessions.check_room()
                     tell(index / len(roll.photos), photo.name)
-                    restore(photo, restorer, strength, tell_share)
+                    restore(photo, restorer, strength if roll.strength is None else roll.strength, tell_share)
             except Exception as error:  # whatever is wrong with one photo, the others are still done
                 photo.error = _sentence(error, photo.name)
             if roll.ended.is_set():
@@ -105,20 +114,18 @@ class Actions:
             yield roll
 
     def change_strength(self, session: Session, strength: float) -> None:
-        """Blend all results anew.
+        """Blend all results anew; photos that are still to be restored get this strength then.
 
         Raises:
             NothingThereError: there are none any more.
         """
         roll = session.roll
+        roll.strength = strength  # before waiting, so that the next photo of a job that runs has it
         with roll.working:
-            done = [photo for photo in roll.photos if photo.result is not None]
-            if not done or roll.ended.is_set():
+            is_done = any(photo.result is not None for photo in roll.photos)
+            if roll.ended.is_set() or not (is_done or roll.is_new()):
                 raise NothingThereError
-            for photo in done:
-                if photo.strength != strength:
-                    develop(photo, strength)
-        self.bundle(session)
+            _bundle(roll)
 
     def read_maps(self, session: Session, index: int | None) -> Maps:
         """The maps of one of the restored photos; read when they are first wanted.
@@ -145,15 +152,9 @@ class Actions:
     def bundle(self, session: Session) -> None:
         """Put all results of a session into one ZIP file, if there are several, in place of the last one."""
         roll = session.roll
-        results = [photo.result for photo in roll.photos if photo.result is not None]
-        if len(results) < 2:
-            return
-        target = roll.photos[0].folder.shown / "restored.zip"
-        taken: set[str] = set()
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:  # images do not get smaller
-            for result in results:
-                archive.write(result, _free_name(result.name, taken))
-        roll.bundle = target
+        with roll.working:
+            if not roll.ended.is_set():  # else their folders are gone
+                _bundle(roll)
 
     def take_clean(self, session: Session, upload: Path) -> Worse:
         """Let an upload be the photo that is made worse.
@@ -210,12 +211,10 @@ class Actions:
         folder = self.sessions.new_folder()
         source = folder.kept / "source"
         try:
-            os.link(path, source)  # the upload goes when nobody else needs it
-        except FileNotFoundError:
+            _link(path, source)
+        except OSError:
             folder.remove()
             raise
-        except OSError:
-            shutil.copyfile(path, source)
         return Photo(name, source, folder, truth)
 
     def _made(self, name: str, picture: Picture) -> Photo:
@@ -223,6 +222,32 @@ class Actions:
         source = folder.kept / name
         write_picture(source, picture)
         return Photo(name, source, folder)
+
+
+def _link(path: Path, source: Path) -> None:
+    try:
+        os.link(path, source)  # the upload goes when nobody else needs it
+    except OSError:
+        shutil.copyfile(path, source)
+
+
+def _bundle(roll: Roll) -> None:
+    """Give all results the strength that is wanted now and, if there are several, put them into one ZIP file.
+
+    It appears whole in place of the last one, which whoever is downloading that still gets.
+    """
+    for photo in roll.photos:
+        if photo.result is not None and roll.strength is not None and photo.strength != roll.strength:
+            develop(photo, roll.strength)
+    results = [photo.result for photo in roll.photos if photo.result is not None]
+    if len(results) < 2:
+        return
+    target = roll.photos[0].folder.shown / "restored.zip"
+    taken: set[str] = set()
+    with open_atomically(target) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for result in results:  # stored, as images do not get smaller
+            archive.write(result, _free_name(result.name, taken))
+    roll.bundle = target
 
 
 def _free_name(name: str, taken: set[str]) -> str:

@@ -1,6 +1,7 @@
 """One photo of a visitor: is it admitted, restored, blended, written, shown."""
 
 import math
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from jaxtyping import Shaped
 from PIL import Image
 
 from ceair.errors import ImageError
-from ceair.headers import read_header
+from ceair.headers import is_whole, read_header
 from ceair.image import EXTENSIONS, Picture, decode_picture, write_picture
 from ceair.picture import to_eight_bit_pillow
 from ceair.restore import Restorer
@@ -26,6 +27,7 @@ Samples = Shaped[np.ndarray, "h w c"]
 _ENDINGS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "TIFF": ".tif", "BMP": ".bmp"}
 _PREVIEW = 2000  # pixels of the longer side of what the page shows; the download has all
 _BAND = 1 << 20  # samples that are blended at a time
+_PNG_SIZE = re.compile(rb"\x89PNG\r\n\x1a\n.{4}IHDR(.{4})(.{4})", re.DOTALL)
 
 
 @dataclass
@@ -73,25 +75,33 @@ class Photo:
 
 
 def check(path: Path, name: str, allowance: Allowance) -> None:
-    """Refuse a file that is too large, without decoding it.
+    """Refuse a file that is too large, without decoding it, or damaged.
 
     Raises:
-        ImageError: one sentence that says how large it is and how large it may be.
+        ImageError: one sentence that says how large it is and how large it may be, or what is wrong with it.
     """
     size = path.stat().st_size
     if size > allowance.upload:
         most = readable_bytes(allowance.upload)
         raise ImageError(f"{name} has {readable_bytes(size)}; this page takes at most {most} per file")
     try:
-        header = read_header(path)
+        (width, height, _), fine = read_header(path), is_whole(path)
     except ImageError as error:
         if isinstance(error.__cause__, Image.DecompressionBombError):
             raise ImageError(f"{name} has far more pixels than {_most_pixels(allowance)}") from error
-        decode_picture(path.read_bytes(), name)  # says what is wrong with it
-        raise
-    if header.width * header.height > allowance.pixels:
-        has = f"{name} has {header.width}x{header.height} pixels"
+        (width, height), fine = _stated_size(path), False
+    if width * height > allowance.pixels:
+        has = f"{name} has {width}x{height} pixels"
         raise ImageError(f"{has}, more than {_most_pixels(allowance)}; make it smaller or use `ceair restore`")
+    if not fine:
+        decode_picture(path.read_bytes(), name)  # says what is wrong with it, if anything is
+
+
+def _stated_size(path: Path) -> tuple[int, int]:
+    """The size in the first bytes of a PNG, which may be good though its colour profile is too large for a header."""
+    with path.open("rb") as file:
+        stated = _PNG_SIZE.match(file.read(24))
+    return (int.from_bytes(stated[1], "big"), int.from_bytes(stated[2], "big")) if stated else (0, 0)
 
 
 def _most_pixels(allowance: Allowance) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from ceair.errors import CeairError
+from ceair.errors import CeairError, on_one_line
 from ceair.image import Picture
 from ceair.restore import Restorer
 from ceair.web.allowance import Allowance
@@ -123,6 +123,9 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(place[:2], family=family, backlog=128)
+    except (UnicodeError, socket.gaierror) as error:  # the first of parts that are empty or have more than 63 letters
+        reason = "no machine has such a name; choose another --host"
+        raise CeairError(f"cannot listen on {on_one_line(host)}: {reason}") from error
     except OSError as error:
         reason = error.strerror or str(error)
         hint = "choose another --port, or 0 for any free one" if port else "choose another --host"

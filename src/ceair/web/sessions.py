@@ -34,6 +34,7 @@ class Roll:
         working: held by whoever works on them.
         stopped: set if their visitor wants the work to stop, but what is done to stay.
         bundle: all results in one file, if there are several.
+        strength: that all results are to have; None while it is that which their job began with.
     """
 
     photos: list[Photo] = field(default_factory=list)
@@ -41,6 +42,7 @@ class Roll:
     working: threading.Lock = field(default_factory=threading.Lock)
     stopped: threading.Event = field(default_factory=threading.Event)
     bundle: Path | None = None
+    strength: float | None = None
 
     def is_new(self) -> bool:
         """Whether nothing was done yet for one of the photos."""
