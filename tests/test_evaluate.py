@@ -2,13 +2,17 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from ceair import metrics
+from ceair.benchmark import conditions, noisy_folder
+from ceair.data.benchmarks import BENCHMARKS
 from ceair.data.pairs import Sample
 from ceair.errors import DataError
 from ceair.evaluate import Result, Score, Table, evaluate, identity, score
@@ -75,6 +79,18 @@ def test_images_smaller_than_a_window_have_no_ssim(side: int, uniform: bool, gau
 def test_a_result_of_another_size_or_of_no_numbers_is_refused(broken) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(DataError, match="restored image of a"):
         list(evaluate([sample()], broken))
+
+
+def test_two_images_that_would_be_one_result_are_both_named(tmp_path: Path) -> None:
+    folder = tmp_path / "CBSD68" / "target"
+    folder.mkdir(parents=True)
+    for name in ("a.jpg", "a.png", "b.png"):
+        Image.new("RGB", (8, 8)).save(folder / name)
+    both = r"a\.jpg and .*a\.png have one name"
+    with pytest.raises(DataError, match=both):
+        noisy_folder(folder, [25], 1, None)
+    with pytest.raises(DataError, match=both):
+        conditions(BENCHMARKS["cbsd68"], tmp_path)
 
 
 def test_results_come_one_by_one_in_order() -> None:

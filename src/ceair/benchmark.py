@@ -15,9 +15,10 @@ from ceair.data.benchmarks import Benchmark, Column
 from ceair.data.locate import find
 from ceair.data.noise import LegacyNoise, add_noise
 from ceair.data.pairs import Sample, centre_crop, complete_pairs, evenly_spaced, read_pair
+from ceair.data.sources import by_stem
 from ceair.errors import DataError
 from ceair.evaluate import METRICS, Perceptual, Restore, Result, Table, cropped, judge, restored_pixels
-from ceair.files import sha256
+from ceair.files import is_folder, sha256
 from ceair.image import Picture, list_images, read_picture, read_rgb, write_picture
 
 # Images in work at the same time, each from its file to its score, with a share of torch's threads each: so all cores
@@ -100,7 +101,8 @@ def conditions(benchmark: Benchmark, root: Path, crop: int | None = None, limit:
 
     Raises:
         ConfigError: `ceair-data.yaml` is damaged.
-        DataError: a folder is empty, a degraded file has no clean one, or nothing of the benchmark is there.
+        DataError: a folder is empty, a degraded file has no clean one, two have one stem, or nothing of the benchmark
+            is there.
     """
     found = [_condition(column, root, crop, limit) for column in benchmark.columns]
     if all(condition.absent for condition in found):
@@ -119,6 +121,7 @@ def _condition(column: Column, root: Path, crop: int | None, limit: int | None) 
         return replace(condition, absent=f"{testset.title} is not in {root}", expected=testset.count)
     noisy = column.sigma is not None
     files = [(path, path) for path in located.clean_paths()] if noisy else located.pairs()
+    by_stem([degraded for degraded, _ in files])  # which refuses what would be one result of two images
     return replace(
         condition,
         files=tuple(evenly_spaced(files, limit)),
@@ -134,7 +137,7 @@ def paired_folders(input_folder: Path, target: Path, crop: int, limit: int | Non
     """Two folders with files of the same names, as one condition.
 
     Raises:
-        DataError: a folder is missing or empty, or a file has no partner.
+        DataError: as `complete_pairs`.
     """
     files = complete_pairs(input_folder, target)
     return Condition("pairs", "pairs", tuple(evenly_spaced(files, limit)), len(files), crop=crop)
@@ -144,9 +147,9 @@ def noisy_folder(target: Path, sigmas: Sequence[float], crop: int, limit: int | 
     """Clean images and noise of each strength, as a condition each.
 
     Raises:
-        DataError: the folder is missing or empty.
+        DataError: the folder is missing or empty, or two images have one stem, under which results are kept.
     """
-    files = [(path, path) for path in list_images(target)]
+    files = [(path, path) for path in by_stem(list_images(target)).values()]
     chosen = tuple(evenly_spaced(files, limit))
     names = [f"noise {sigma:g}" for sigma in sigmas]
     return [
@@ -168,7 +171,7 @@ class SavedImages:
     """
 
     def __init__(self, folder: Path, alone: bool) -> None:
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise DataError(f"{folder} is no folder; --images names the folder of the restored images")
         self.folder, self.alone = folder, alone
         self._listed: dict[Path, dict[str, Path]] = {}
@@ -176,7 +179,7 @@ class SavedImages:
     def folder_of(self, condition: Condition) -> Path | None:
         """Where the images of a condition lie; None if nowhere."""
         own = self.folder / condition.folder
-        return own if own.is_dir() else (self.folder if self.alone else None)
+        return own if is_folder(own) else (self.folder if self.alone else None)
 
     def __call__(self, condition: Condition, sample: Sample, size: tuple[int, int]) -> Answer:
         folder = self.folder_of(condition) or self.folder

@@ -32,7 +32,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors and the metadata of a file made by `save_tensors`.
+    """The tensors and the metadata of a file made by `save_tensors`, or by another tool, whose metadata are plain text.
 
     Raises:
         WeightsError: the file is missing, or no whole safetensors file.
@@ -42,11 +42,19 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     _refuse_pickle(path)
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
+            metadata = {key: _meant(value) for key, value in (file.metadata() or {}).items()}
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
     except Exception as error:  # on types that torch lacks or cards that nest deeply, nearly anything is raised
         reason = " ".join(str(error).split()) or type(error).__name__
         raise WeightsError(f"{path} is no whole safetensors file: {reason}") from error
+
+
+def _meant(text: str) -> Any:
+    """What a value of the metadata stands for: JSON as `save_tensors` writes it, or else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _refuse_pickle(path: Path) -> None:

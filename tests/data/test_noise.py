@@ -16,6 +16,12 @@ def test_a_small_case_is_what_it_always_was() -> None:
     assert digest == "5f6ed934d61c27446c1215d445c4eb9f5f92777afb687cd3e9b81e34278d5276"
 
 
+def test_a_name_that_is_no_utf_8_has_noise_of_its_own() -> None:
+    odd = "x\udcff"  # as Linux gives the name b"x\xff"
+    assert np.array_equal(add_noise(GREY, 15, odd), add_noise(GREY, 15, odd))
+    assert not np.array_equal(add_noise(GREY, 15, odd), add_noise(GREY, 15, "x"))
+
+
 def test_order_and_the_global_generator_do_not_matter() -> None:
     first = {name: add_noise(GREY, 15, name) for name in ("a", "b")}
     np.random.default_rng(3).normal(size=5)

@@ -58,6 +58,13 @@ def test_pairs_of_different_sizes_are_refused(tmp_path: Path) -> None:
         read_pair(*pair)
 
 
+@pytest.mark.parametrize("folder", ["input", "target"])
+def test_two_files_of_one_stem_are_both_named(tmp_path: Path, folder: str) -> None:
+    save(tmp_path / "input/a.png"), save(tmp_path / "target/a.png"), save(tmp_path / folder / "a.bmp")
+    with pytest.raises(DataError, match=rf"{folder}/a\.bmp and .*{folder}/a\.png have one name"):
+        complete_pairs(tmp_path / "input", tmp_path / "target")
+
+
 @pytest.mark.parametrize("extra", ["input/b.png", "target/b.png"])
 def test_a_file_without_a_partner_is_named(tmp_path: Path, extra: str) -> None:
     save(tmp_path / "input/a.png"), save(tmp_path / "target/a.png"), save(tmp_path / extra)

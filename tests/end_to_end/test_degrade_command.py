@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ from PIL import Image
 from ceair.cli.degrade import With
 from ceair.data.cdd_open import SUBSETS
 from ceair.degradations import DEGRADATIONS
+from ceair.image import Picture, write_picture
 
 
 @pytest.fixture
@@ -102,6 +105,75 @@ def test_a_second_run_skips_and_a_broken_off_one_goes_on(ceair):
     Path("out/manifest.json").unlink()
     assert "2 made, 0 failed, 0 skipped" in ceair(*words)[2]
     assert contents("out") == before
+
+
+def broken_off(where, number):
+    """`ceair degrade`, which a signal reaches while `out/b.png` is written: exit code and stderr."""
+    script = f"""
+import os, sys
+import ceair.cli.degrade as command
+from ceair.cli import main
+from ceair.files import open_atomically
+write, command.SAVED_EVERY = command._write, {0 if number == signal.SIGKILL else 1000}
+def broken_off(path, image):
+    if path.name == "b.png":
+        with open_atomically(path):
+            os.kill(os.getpid(), {int(number)})
+    write(path, image)
+command._write = broken_off
+sys.argv = ["ceair", "degrade", "in", "-o", "out", "--with", "rain"]
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=where, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "known", "then"),
+    [
+        (signal.SIGTERM, 143, ["a.png", "b.bmp"], "1 made, 0 failed, 2 skipped"),
+        (signal.SIGINT, 130, ["a.png", "b.bmp"], "1 made, 0 failed, 2 skipped"),
+        (signal.SIGKILL, -9, ["a.png"], "2 made, 0 failed, 1 skipped"),
+    ],
+)
+def test_a_job_that_a_signal_ends_goes_on_where_it_was(ceair, tmp_path, number, code, known, then):
+    photo("in/c.png", seed=2)
+    ended, told = broken_off(tmp_path, number)
+    assert ended == code, told
+    assert number == signal.SIGKILL or told == "2 made, 0 failed, 0 skipped\n"
+    assert [image["input"] for image in json.loads(Path("out/manifest.json").read_text())["images"]] == known
+    assert any(name.endswith(".part") for name in contents("out")) == (number == signal.SIGKILL)
+    assert then in ceair("in", "-o", "out", "--with", "rain")[2]
+    ceair("in", "-o", "whole", "--with", "rain")
+    assert contents("out") == contents("whole")
+
+
+def test_a_manifest_of_other_settings_is_gone_once_a_file_is_replaced(ceair, monkeypatch):
+    rain, snow = ("in", "-o", "out", "--with", "rain"), ("in", "-o", "out", "--with", "snow", "--maps", "--overwrite")
+    ceair(*rain)
+
+    def broken_off(path, image):
+        if path.parent.name == "maps":
+            raise KeyboardInterrupt
+        write_picture(path, Picture(image))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ceair.cli.degrade._write", broken_off)
+        assert ceair(*snow)[0] == 130
+    code, _, err = ceair(*rain)
+    assert (code, "holds images of other settings" in err) == (1, True)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems allow no such names")
+@pytest.mark.parametrize("what", [("--with", "rain"), ("--preset", "cdd-open")])
+def test_names_that_are_no_utf_8_are_names(ceair, what):
+    Path("in/a.png").rename(os.fsdecode(b"in/x\xff.png"))
+    Path(os.fsdecode(b"in/y\xff.png")).write_bytes(b"no image")
+    code, out, err = ceair("in", "-o", "out", *what, "--json")
+    assert (code, len(err.splitlines())) == (1, 2)
+    assert "2 made, 1 failed" in err
+    assert [image["input"] for image in json.loads(out)["images"]] == ["b.bmp", os.fsdecode(b"x\xff.png")]
+    assert "0 made, 1 failed, 2 skipped" in ceair("in", "-o", "out", *what)[2]
 
 
 def test_nothing_is_replaced_unasked(ceair):

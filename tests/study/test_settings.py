@@ -47,7 +47,12 @@ def test_variants_share_everything_but_their_name(tmp_path: Path) -> None:
         ("sets=[{benchmark: cbsd}]", "no set `cbsd`"),
         ("sets=[{limit: 3}]", "either a benchmark, or strengths"),
         ("sets=[{benchmark: cbsd68, noise: [25]}]", "either a benchmark, or strengths"),
-        ("sets=[{noise: [25], crop: 0}]", "must be positive"),
+        ("sets=[{noise: [25], crop: 10}]", "crop must be 11 or more, the window of SSIM, not 10"),
+        ("sets=[{noise: [25], limit: 0}]", "limit must be 1 or more, not 0"),
+        ("sets=[{noise: [25, 0]}]", "a strength of noise must be from 1 to 255, not 0"),
+        ("sets=[{noise: [256]}]", "a strength of noise must be from 1 to 255, not 256"),
+        ("training.log_every=0", "log_every must be 1 or more, not 0"),
+        ("training.stages=[{until: 0.5, patch: 48, batch: 4}]", "stages must ascend"),
         ("training.devices.count=2", "takes one device"),
     ],
 )
@@ -87,6 +92,19 @@ def test_composites_and_noise_of_held_out_photos_only(tmp_path: Path) -> None:
     before = (settings.output / "cdd-open" / "low" / "made-up-0.png").stat().st_mtime_ns
     prepare(settings)
     assert (settings.output / "cdd-open" / "low" / "made-up-0.png").stat().st_mtime_ns == before
+
+
+def test_the_bounds_of_noise_and_crop_are_taken(tmp_path: Path) -> None:
+    (one,) = read("smoke", words(tmp_path, "sets=[{noise: [1, 255], limit: 1, crop: 11}]")).sets
+    assert (one.noise, one.limit, one.crop) == ((1, 255), 1, 11)
+
+
+def test_held_out_photos_of_one_name_are_refused(tmp_path: Path) -> None:
+    settings = read("smoke", words(tmp_path, "made_up=4"))
+    prepare(settings)
+    Image.new("RGB", (40, 40)).save(settings.data.root / "clean" / "made-up-3.jpg")
+    with pytest.raises(DataError, match=r"made-up-3\.jpg and .*made-up-3\.png have one name"):
+        conditions(settings)
 
 
 def test_absent_sets_and_photos_are_named(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What `ceair train` says of configurations that it cannot use: one line, and the exit code of the command line."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -53,6 +54,52 @@ def test_what_is_wrong_with_a_configuration_is_one_line_and_exit_code_2(
     assert len(lines) == 1
     assert message in lines[0]
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("train.steps=0", "train.steps must be above 0, not 0"),
+        ("train.steps=-5", "train.steps must be above 0, not -5"),
+        ("train.minutes=0", "train.minutes must be above 0"),
+        ("train.epochs=0", "train.epochs must be above 0"),
+        ("log_every=0", "log_every must be 1 or more, not 0"),
+        ("checkpoint_minutes=-1", "checkpoint_minutes must be 0 or more"),
+        ("data.group_size=0", "data.group_size must be 1 or more, not 0"),
+        ("data.held_out_scenes=-1", "data.held_out_scenes must be 0 or more"),
+        ("devices.count=0", "devices.count must be 1 or more, not 0"),
+        ("devices.nodes=0", "devices.nodes must be 1 or more"),
+        ("devices.threads=-1", "devices.threads must be 1 or more"),
+        ("validation.every_steps=0", "validation.every_steps must be 1 or more, not 0"),
+        ("validation.every_minutes=-1", "validation.every_minutes must be 0 or more"),
+        ("validation.images=0", "validation.images must be 1 or more, not 0"),
+        ("validation.crop=0", "validation.crop must be 1 or more"),
+        ("stages=[{until: 1.0, patch: 0, batch: 4}]", "patch must be 1 or more, not 0"),
+        ("stages=[{until: 1.0, patch: 32, batch: 0}]", "batch must be 1 or more, not 0"),
+        ("stages=[{until: 1.0, patch: 32, batch: -4}]", "batch must be 1 or more, not -4"),
+        ("stages=[{until: -1, patch: 32, batch: 4}, {until: 1.0, patch: 32, batch: 4}]", "until must be a share"),
+        ("optim.lr=0", "optim.lr must be above 0"),
+        ("optim.warmup=1", "optim.warmup must be from 0 to 1 and below optim.horizon"),
+        ("optim.warmup=-0.1", "optim.warmup must be from 0 to 1"),
+        ("optim.horizon=0.01", "below optim.horizon"),
+        ("optim.betas=[0.9]", "optim.betas must be two numbers"),
+        ("optim.betas=[0.9, 1.0]", "optim.betas must be 0 or more and below 1, not 1.0"),
+        ("optim.momentum=1", "optim.momentum must be 0 or more and below 1"),
+        ("optim.ema=2", "optim.ema must be 0 or more and below 1, not 2.0"),
+        ("optim.weight_decay=-1", "optim.weight_decay must be 0 or more"),
+        ("optim.final=-1", "optim.final must be 0 or more"),
+    ],
+)
+def test_a_number_out_of_range_is_refused_under_its_name(config: Path, words: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        load(TrainSettings, config, [words])
+
+
+def test_the_ends_of_the_ranges_are_taken(config: Path) -> None:
+    ends = ["optim.warmup=0", "optim.final=0", "optim.ema=0", "checkpoint_minutes=0", "validation.every_minutes=0"]
+    load(TrainSettings, config, [*ends, "train.steps=1", "data.group_size=1", "validation.every_steps=1"])
+    unset = ["train.steps=null", "train.minutes=0.1", "optim.clip=null", "devices.threads=null"]
+    load(TrainSettings, config, [*unset, "optim.warmup=1", "optim.horizon=1.25"])
 
 
 def test_other_failures_are_one_line_and_exit_code_1(

@@ -16,6 +16,7 @@ from ceair.batch.store import Store, open_store
 from ceair.batch.worker import Answer, Orders, Worker, digest
 from ceair.checkpoint import load_network
 from ceair.errors import CeairError
+from ceair.files import exists
 from ceair.models import PRESETS
 
 Tell = Callable[[list[Entry], int], None]
@@ -75,7 +76,7 @@ def _waiting(manifest: Manifest, output: Store, again: bool) -> list[Shard]:
 
 def _anywhere(weights: str) -> str:
     """What names the same weights for any process: a whole path; presets and repositories have no other names."""
-    return str(Path(weights).resolve()) if weights not in PRESETS and Path(weights).exists() else weights
+    return str(Path(weights).resolve()) if weights not in PRESETS and exists(weights) else weights
 
 
 def _restore(job: Job, roots: tuple[str, ...], manifest: Manifest, waiting: Sequence[Shard]) -> Iterator[Answer]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json as to_json
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar
 
 import typer
 
 from ceair.cli.plan import Job, plan
+from ceair.cli.process import Signals
 from ceair.errors import CeairError, DataError, ImageError
+from ceair.files import exists, real_path, remove_leftovers, sha256, write_atomically
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,9 +41,11 @@ class Made(NamedTuple):
     facts: dict[str, Any] | None
 
 
+Outcome = Literal["made", "failed", "skipped"]
 Make = Callable[["UInt8[np.ndarray, 'h w 3']", str], Iterator[Made]]
 
 MANIFEST = "manifest.json"
+SAVED_EVERY = 10.0  # seconds: what a killed job has made since then is made again, and compared with what is there
 SPREADS: tuple[Spread, ...] = ("even", "left", "right", "smooth")
 
 With = Annotated[
@@ -86,19 +92,20 @@ def degrade(
     else:
         settings, make = _single(_parts(names or "", severity, uneven), seed, maps)
     manifest = _Manifest(output / MANIFEST, settings, overwrite)
-    failed, skipped = _make_all(jobs, make, manifest, overwrite)
+    with Signals() as signals:
+        counts = _make_all(jobs, make, manifest, overwrite, signals)
     if json:
         typer.echo(to_json.dumps(manifest.document(), indent=2))
-    hint = " (they exist; --overwrite makes them again)" if skipped else ""
-    typer.echo(f"{len(jobs) - failed - skipped} made, {failed} failed, {skipped} skipped{hint}", err=True)
-    if failed:
-        raise typer.Exit(1)
+    hint = " (they exist; --overwrite makes them again)" if counts["skipped"] else ""
+    typer.echo(f"{counts['made']} made, {counts['failed']} failed, {counts['skipped']} skipped{hint}", err=True)
+    if signals.came() or counts["failed"]:
+        raise typer.Exit(signals.code or 1)
 
 
 def _jobs(inputs: Sequence[str], output: Path) -> list[Job]:
     jobs = plan(inputs, f"{output}/", overwrite=True, ending=".png").jobs
     for job in jobs:
-        if job.source.resolve().is_relative_to(output.resolve()):
+        if real_path(job.source).is_relative_to(real_path(output)):
             raise typer.BadParameter(f"the input {job.source} lies in the output folder; choose another folder")
     return jobs
 
@@ -186,14 +193,18 @@ class _Manifest:
     def __init__(self, path: Path, settings: dict[str, Any], overwrite: bool) -> None:
         self.path, self.settings = path, settings
         self.images: dict[str, dict[str, Any]] = {}
-        if not path.exists():
+        self._replaces = False  # whether the file that is there tells of other settings
+        self._saved = time.monotonic()
+        self._swept: set[Path] = set()
+        if not exists(path):
             return
         try:
             old = to_json.loads(path.read_text())
             images, before = {image["input"]: image for image in old["images"]}, old["settings"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path} is damaged; remove it or choose another folder") from error
-        if before == settings:
+        self._replaces = before != settings
+        if not self._replaces:
             self.images = images
         elif not overwrite:
             raise DataError(f"{path.parent} holds images of other settings; choose another folder or --overwrite")
@@ -203,7 +214,7 @@ class _Manifest:
         entry = self.images.get(name)
         if entry is None or entry["input_sha256"] != digest:
             return False
-        return all((self.path.parent / made["file"]).exists() for made in entry["outputs"])
+        return all(exists(self.place(made["file"])) for made in entry["outputs"])
 
     def document(self) -> dict[str, Any]:
         from importlib.metadata import version
@@ -212,37 +223,64 @@ class _Manifest:
         images = [self.images[name] for name in sorted(self.images)]
         return {"settings": self.settings, "versions": versions, "images": images}
 
+    def place(self, file: str) -> Path:
+        """Where a file of the folder lies, after what killed runs left beside it is removed."""
+        path = self.path.parent / file
+        if path.parent not in self._swept:
+            remove_leftovers(path.parent)
+            self._swept.add(path.parent)
+        return path
+
+    def give_way(self, name: str, digest: str) -> None:
+        """Before a file made of an input is written: no manifest must go on to tell of another in its place."""
+        entry = self.images.get(name)
+        stale = entry is not None and entry["input_sha256"] != digest
+        if stale:
+            del self.images[name]
+        if stale or self._replaces:
+            self.write()
+
+    def write_now_and_then(self) -> None:
+        """Write it if that is long ago, so that a job which is killed goes on from there."""
+        if self.images and time.monotonic() - self._saved >= SAVED_EVERY:
+            self.write()
+
     def write(self) -> None:
-        from ceair.files import write_atomically
+        content = (to_json.dumps(self.document(), indent=2) + "\n").encode()
+        write_atomically(self.place(self.path.name), content)
+        self._replaces, self._saved = False, time.monotonic()
 
-        write_atomically(self.path, (to_json.dumps(self.document(), indent=2) + "\n").encode())
 
-
-def _make_all(jobs: Sequence[Job], make: Make, manifest: _Manifest, overwrite: bool) -> tuple[int, int]:
-    """Do the jobs with a progress bar if stderr is a terminal; how many failed and how many were skipped."""
+def _make_all(
+    jobs: Sequence[Job], make: Make, manifest: _Manifest, overwrite: bool, signals: Signals
+) -> Counter[Outcome]:
+    """Do the jobs with a progress bar if stderr is a terminal, until a signal comes; how many ended in which way."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     columns = (TextColumn("degrading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    failed = skipped = 0
+    counts: Counter[Outcome] = Counter()
+    signals.waits = True
     try:
         with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
             for job in bar.track(jobs):
+                if signals.came():
+                    break
                 try:
-                    skipped += not _make_one(job, make, manifest, overwrite)
+                    counts["made" if _make_one(job, make, manifest, overwrite) else "skipped"] += 1
                 except CeairError as error:
-                    failed += 1
+                    counts["failed"] += 1
                     console.print(f"ceair: {error}", markup=False, highlight=False, emoji=False, soft_wrap=True)
+                manifest.write_now_and_then()
     finally:  # an interrupted job, too, leaves a manifest to go on from
         if manifest.images:
             manifest.write()
-    return failed, skipped
+    return counts
 
 
 def _make_one(job: Job, make: Make, manifest: _Manifest, overwrite: bool) -> bool:
     """Write all versions of an image; False if they are there already."""
-    from ceair.files import sha256
     from ceair.image import read_rgb
 
     try:
@@ -254,8 +292,9 @@ def _make_one(job: Job, make: Make, manifest: _Manifest, overwrite: bool) -> boo
     clean = read_rgb(job.source)
     outputs = []
     for made in make(clean, job.source.stem):
-        target = manifest.path.parent / made.file
-        if overwrite or not target.exists():
+        target = manifest.place(made.file)
+        if overwrite or not exists(target):
+            manifest.give_way(job.source.name, digest)
             _write(target, made.image)
         elif not _holds(target, made.image):
             raise DataError(f"{target} exists and shows something else; --overwrite replaces it")

@@ -22,10 +22,11 @@ def doctor(
     Exit code 1 if the benchmark cannot run as published. Nothing is changed.
     """
     from ceair.data.benchmarks import BENCHMARKS
+    from ceair.files import is_folder
 
     if benchmark not in BENCHMARKS:
         raise typer.BadParameter(f"there is no benchmark `{benchmark}`; choose from: {', '.join(BENCHMARKS)}")
-    if not data.is_dir():
+    if not is_folder(data):
         raise typer.BadParameter(f"--data needs the folder that holds the data sets; {data} is none")
     report = _examine(BENCHMARKS[benchmark], data)
     if as_json:

@@ -275,7 +275,7 @@ def _write(
     if as_json:
         print(text)
     if csv:
-        write_atomically(csv, table_of_images(scored).encode())
+        write_atomically(csv, table_of_images(scored).encode("utf-8", "surrogateescape"))
     if json_file:
         write_atomically(json_file, f"{text}\n".encode())
 

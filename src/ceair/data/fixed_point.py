@@ -27,7 +27,7 @@ class Draws:
     """Random whole numbers from a generator that is seeded by the hash of some words, such as (seed, file, purpose)."""
 
     def __init__(self, *words: object) -> None:
-        digest = hashlib.sha256("/".join(map(str, words)).encode()).digest()
+        digest = hashlib.sha256("/".join(map(str, words)).encode("utf-8", "surrogateescape")).digest()
         self._bits = np.random.PCG64(int.from_bytes(digest[:16], "little"))
 
     def integers(self, low: int, high: int, count: int) -> Int64[np.ndarray, "n"]:

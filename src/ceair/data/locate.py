@@ -9,6 +9,7 @@ import yaml
 
 from ceair.data.sets import Layout, Pairing, TestSet, TrainingSet
 from ceair.errors import ConfigError, DataError
+from ceair.files import exists, is_file, is_folder
 from ceair.image import list_images
 
 MAPPING = "ceair-data.yaml"
@@ -60,14 +61,14 @@ def find(imageset: TestSet | TrainingSet, root: Path) -> Located | None:
         ConfigError: `ceair-data.yaml` is damaged or has an entry of another form.
         DataError: `root` is no folder, or a folder that `ceair-data.yaml` names for this set is missing.
     """
-    if not root.is_dir():
+    if not is_folder(root):
         raise DataError(f"{root} is no folder; --data names the folder that holds the data sets")
     mapped = read_mapping(root).get(imageset.name)
     if mapped is not None:
         if bool(mapped.inputs) != bool(imageset.layouts[0].inputs):
             wanted = "no `input`, as noise is added" if mapped.inputs else "an `input`"
             raise ConfigError(f"in {root / MAPPING} `{imageset.name}` needs {wanted}")
-        missing = [folder for folder in (mapped.target, *mapped.inputs) if not (root / folder).is_dir()]
+        missing = [folder for folder in (mapped.target, *mapped.inputs) if not is_folder(root / folder)]
         if missing:
             raise DataError(
                 f"{root / MAPPING} says that {imageset.title} lies in {root / missing[0]}, which is no folder"
@@ -76,8 +77,8 @@ def find(imageset: TestSet | TrainingSet, root: Path) -> Located | None:
     prefixes = _PREFIXES if isinstance(imageset, TestSet) else ("",)
     for layout in imageset.layouts:
         for folder in (root / prefix for prefix in prefixes):
-            other = layout.not_beside is not None and (folder / layout.not_beside).exists()
-            if not other and all((folder / name).is_dir() for name in (layout.target, *layout.inputs)):
+            other = layout.not_beside is not None and exists(folder / layout.not_beside)
+            if not other and all(is_folder(folder / name) for name in (layout.target, *layout.inputs)):
                 return _located(imageset, layout, folder)
     return None
 
@@ -91,7 +92,7 @@ def read_mapping(root: Path) -> dict[str, Layout]:
         ConfigError: the file is no such YAML.
     """
     path = root / MAPPING
-    if not path.is_file():
+    if not is_file(path):
         return {}
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}

@@ -47,7 +47,7 @@ def complete_pairs(input_folder: Path, target_folder: Path) -> list[tuple[Path, 
     """Pairs of files of the same stem, sorted by it, where neither folder has a file without a partner.
 
     Raises:
-        DataError: a folder is missing or empty, or a file of either has no partner.
+        DataError: a folder is missing or empty, a file of either has no partner, or two of a folder have one stem.
     """
     pairs = pair_up(input_folder, target_folder)
     paired = {target for _, target in pairs}

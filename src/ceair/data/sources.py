@@ -98,7 +98,7 @@ class PairedFolder(FilePairs):
     The other arguments are those of `PhotoSource`.
 
     Raises:
-        DataError: a folder is missing, a file has no partner, or everything is held out.
+        DataError: as `pair_up`, or everything is held out.
     """
 
     def __init__(self, folder: Path, held_out: Collection[str] = (), **reading: Any) -> None:
@@ -109,14 +109,29 @@ def pair_up(input_folder: Path, target_folder: Path, held_out: Collection[str] =
     """Pairs of files with the same stem, sorted by it; `held_out` stems are left out.
 
     Raises:
-        DataError: a folder is missing or empty, or a file has no partner (the message names the first).
+        DataError: a folder is missing or empty, a file has no partner (the message names the first), or two files of
+            a folder have one stem.
     """
-    targets = {path.stem: path for path in list_images(target_folder)}
-    inputs = _without(list_images(input_folder), held_out, input_folder)
-    for path in inputs:
-        if path.stem not in targets:
+    targets = by_stem(list_images(target_folder))
+    inputs = by_stem(_without(list_images(input_folder), held_out, input_folder))
+    for stem, path in inputs.items():
+        if stem not in targets:
             raise DataError(f"{path} has no partner of the same name in {target_folder}")
-    return [(path, targets[path.stem]) for path in inputs]
+    return [(path, targets[stem]) for stem, path in inputs.items()]
+
+
+def by_stem(paths: Sequence[Path]) -> dict[str, Path]:
+    """Files under their stems, which are what results are called, in the same order.
+
+    Raises:
+        DataError: two files have one stem.
+    """
+    found: dict[str, Path] = {}
+    for path in paths:
+        other = found.setdefault(path.stem, path)
+        if other is not path:
+            raise DataError(f"{other} and {path} have one name but for their endings; rename or remove one of them")
+    return found
 
 
 def _without(paths: Sequence[Path], held_out: Collection[str], folder: Path) -> list[Path]:

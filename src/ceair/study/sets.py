@@ -13,6 +13,7 @@ from ceair.data.benchmarks import BENCHMARKS
 from ceair.data.cdd_open import SUBSETS, compose, make_scene
 from ceair.data.noise import add_noise
 from ceair.data.pairs import Sample, evenly_spaced, read_pair
+from ceair.data.sources import by_stem
 from ceair.errors import DataError
 from ceair.files import write_atomically
 from ceair.image import Picture, list_images, read_rgb, write_picture
@@ -50,7 +51,7 @@ def prepare(settings: StudySettings) -> None:
     """Make what the study makes itself, as far as it is not there yet.
 
     Raises:
-        DataError: the photos to make CDD-open from are missing.
+        DataError: the photos to make CDD-open from are missing, or two of them have one stem.
     """
     if settings.made_up:
         _make_photos(settings.data.root, settings.made_up)
@@ -103,7 +104,7 @@ def _composite(root: Path, subset: str, photos: list[Path], crop: int | None) ->
 def _held_out_photos(settings: StudySettings) -> list[Path]:
     held_out = read_held_out(settings.data.held_out)
     folder = settings.data.root / settings.photos
-    photos = [path for path in list_images(folder) if path.stem in held_out]
+    photos = list(by_stem([path for path in list_images(folder) if path.stem in held_out]).values())
     if not photos:
         raise DataError(f"{folder} holds none of the photos that data.held_out lists; the study scores on those")
     return photos

@@ -1,5 +1,6 @@
 """What a study's configuration may say, and the runs that follow from it."""
 
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from ceair.config import load
 from ceair.data.benchmarks import SINGLE_SETS
 from ceair.errors import ConfigError
+from ceair.metrics import GAUSSIAN_WINDOW
 from ceair.models.variants import VARIANTS
 from ceair.train.settings import (
     Budget,
@@ -54,9 +56,9 @@ class EvaluationSet:
 
     Attributes:
         benchmark: one of `SETS`; `cdd-open` is made of the study's held-out photos. None for those photos themselves.
-        noise: strengths to add, in grey levels of 255; only without `benchmark`.
+        noise: strengths to add, from 1 to 255 grey levels; only without `benchmark`.
         limit: so many images, evenly spaced.
-        crop: the middle square of so many pixels of each image; None for the whole image.
+        crop: the middle square of so many pixels of each image, 11 at least; None for the whole image.
     """
 
     benchmark: str | None = None
@@ -69,8 +71,14 @@ class EvaluationSet:
             raise ValueError(f"there is no set `{self.benchmark}`; choose from {', '.join(SETS)}")
         if (self.benchmark is None) == (not self.noise):
             raise ValueError("a set needs either a benchmark, or strengths of noise for the held-out photos")
-        if any(number is not None and number < 1 for number in (self.limit, self.crop)):
-            raise ValueError("limit and crop must be positive")
+        for strength in self.noise:
+            if not 1 <= strength <= 255:  # without noise nothing is wrong with a photo, and its PSNR is infinite
+                raise ValueError(f"a strength of noise must be from 1 to 255, not {reprlib.repr(strength)}")
+        if self.limit is not None and self.limit < 1:
+            raise ValueError(f"limit must be 1 or more, not {reprlib.repr(self.limit)}")
+        if self.crop is not None and self.crop < GAUSSIAN_WINDOW:
+            least = f"{GAUSSIAN_WINDOW} or more, the window of SSIM"
+            raise ValueError(f"crop must be {least}, not {reprlib.repr(self.crop)}")
 
 
 @dataclass(frozen=True)
@@ -113,6 +121,7 @@ class StudySettings:
             raise ValueError("a study needs grids and sets")
         if self.training.devices.count * self.training.devices.nodes > 1:
             raise ValueError("a run of a study takes one device; --jobs trains several at a time")
+        train_settings(self, runs(self)[0])  # what `ceair train` would refuse is refused before anything is made
 
 
 @dataclass(frozen=True)

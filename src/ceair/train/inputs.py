@@ -122,7 +122,7 @@ def _held_out_scenes(clean: Sequence[Path], count: int) -> frozenset[Path]:
     """`count` of the clean images, by the hash of their stems: the same ones wherever the files lie."""
 
     def digest(path: Path) -> bytes:
-        return hashlib.blake2b(path.stem.encode(), digest_size=8).digest()
+        return hashlib.blake2b(path.stem.encode("utf-8", "surrogateescape"), digest_size=8).digest()
 
     return frozenset(sorted(set(clean), key=lambda path: (digest(path), path))[:count])
 

@@ -1,11 +1,19 @@
 """What a training configuration may say."""
 
+import reprlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from ceair.data.mixture import Ingredient
 from ceair.losses import Pixelwise
+
+
+def _at_least(least: int, group: str, **values: float | None) -> None:
+    """Refuse numbers below `least`, under the names of their keys; None says that a key is not used."""
+    for name, value in values.items():
+        if value is not None and not value >= least:
+            raise ValueError(f"{group}{name} must be {least} or more, not {reprlib.repr(value)}")
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,8 @@ class DataSettings:
             raise ValueError("set either data.benchmark, or data.sources and data.mixture")
         if self.benchmark and (self.sources or self.held_out):
             raise ValueError("data.benchmark brings its own sources and data.held_out_scenes; leave the others out")
+        _at_least(1, "data.", group_size=self.group_size)
+        _at_least(0, "data.", held_out_scenes=self.held_out_scenes)
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,11 @@ class Stage:
     until: float
     patch: int
     batch: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.until <= 1:
+            raise ValueError(f"until must be a share of the schedule, from 0 to 1, not {self.until}")
+        _at_least(1, "", patch=self.patch, batch=self.batch)
 
 
 @dataclass(frozen=True)
@@ -87,6 +102,17 @@ class OptimSettings:
     def __post_init__(self) -> None:
         if min(self.clip or 0, self.clip_each or 0) < 0:
             raise ValueError("optim.clip and optim.clip_each must not be negative; null does without")
+        if not self.lr > 0:
+            raise ValueError(f"optim.lr must be above 0, not {self.lr}")
+        if len(self.betas) != 2:
+            raise ValueError("optim.betas must be two numbers, such as [0.9, 0.999]")
+        decays = [*(("betas", beta) for beta in self.betas), ("momentum", self.momentum), ("ema", self.ema)]
+        for name, value in decays:
+            if not 0 <= value < 1:
+                raise ValueError(f"optim.{name} must be 0 or more and below 1, not {value}")
+        _at_least(0, "optim.", weight_decay=self.weight_decay, final=self.final)
+        if not 0 <= self.warmup <= 1 or not self.warmup < self.horizon:
+            raise ValueError("optim.warmup must be from 0 to 1 and below optim.horizon")
 
 
 @dataclass(frozen=True)
@@ -121,6 +147,9 @@ class DeviceSettings:
     threads: int | None = None
     compile: bool = False
 
+    def __post_init__(self) -> None:
+        _at_least(1, "devices.", count=self.count, nodes=self.nodes, threads=self.threads)
+
 
 @dataclass(frozen=True)
 class ValidationSettings:
@@ -133,6 +162,10 @@ class ValidationSettings:
     every_steps: int | None = None
     images: int = 8
     crop: int = 256
+
+    def __post_init__(self) -> None:
+        _at_least(1, "validation.", every_steps=self.every_steps, images=self.images, crop=self.crop)
+        _at_least(0, "validation.", every_minutes=self.every_minutes)
 
 
 @dataclass(frozen=True)
@@ -149,6 +182,10 @@ class Budget:
     def __post_init__(self) -> None:
         if self.steps is None and self.epochs is None and self.minutes is None:
             raise ValueError("set train.steps, train.epochs or train.minutes")
+        for name in ("steps", "epochs", "minutes"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"train.{name} must be above 0, not {reprlib.repr(value)}; null does without")
 
 
 @dataclass(frozen=True)
@@ -170,6 +207,8 @@ class TrainSettings:
     log_every: int = 50
 
     def __post_init__(self) -> None:
+        _at_least(1, "", log_every=self.log_every)
+        _at_least(0, "", checkpoint_minutes=self.checkpoint_minutes)
         if self.train.epochs and not self.data.benchmark:
             raise ValueError("train.epochs needs data.benchmark; set train.steps or train.minutes")
         group = self.data.group_size
