@@ -17,12 +17,13 @@ lint:  ## style, types, layers
 test:  ## the tests, on two processes
 	$(PYTHON) -m pytest
 
-bench:  ## the figures of docs/benchmarks; quiet machine wanted
+bench:  ## what the layer and the data cost; quiet machine wanted
 	$(PYTHON) benchmarks/cea_overhead.py
 	$(PYTHON) benchmarks/data_pipeline.py
 
 docs:  ## the pictures of docs/, drawn by scripts
 	$(PYTHON) scripts/degradation_sheet.py --out docs/pictures/degradations.jpg
+	$(PYTHON) -m ceair restore examples/*.jpg -o restored/
 	$(PYTHON) scripts/before_after.py --before examples --after restored --out docs/pictures/before_after.jpg
 
 docs-site:  ## the documentation site, into site/; a dead link is an error

@@ -61,11 +61,12 @@ def kill_and_resume(kills: int, images: int, seed: int = 0) -> dict[str, Any]:
         folder = Path(name)
         made = make_images(folder / "in", images)
         begin = time.monotonic()
-        counts, killed = [], 0
+        counts, killed, restarts = [], 0, []
         while killed < kills:
             done = check(folder / "out", made)
             if done == images:  # it was too fast for so many kills: once more from the start
                 shutil.rmtree(folder / "out")
+                restarts.append(len(counts))
                 done = 0
             share = (images - done) / (kills - killed + 1)
             process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -80,7 +81,8 @@ def kill_and_resume(kills: int, images: int, seed: int = 0) -> dict[str, Any]:
         subprocess.run(command, cwd=folder, check=True, capture_output=True)
         assert check(folder / "out", made) == images, "results are missing"
         assert sorted(path.name for path in (folder / "out").iterdir()) == sorted(made), "something else is left"
-        return {"kills": killed, "images": images, "whole_after_each": counts, "seconds": time.monotonic() - begin}
+        facts = {"kills": killed, "images": images, "whole_after_each": counts, "begun_again_before": restarts}
+        return facts | {"seconds": time.monotonic() - begin}
 
 
 def _results(folder: Path) -> int:

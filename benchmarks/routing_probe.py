@@ -6,7 +6,8 @@ DIR holds photos, of which the held-out ones of `configs/held_out.txt` are used,
 two thirds of them train the probe, the rest test it, so that no photo is in both. Each photo is degraded three times:
 its left half by one of the six degradations and its right half by another, by severity maps, so that both halves share
 one image, one set of components and one context, and only what is local can tell them apart. A patch counts if its
-degradation changes it at all: by a root mean square of 0.02 or more (a patch between two streaks of rain is not rainy).
+degradation changes it at all: by a root mean square of 0.02 or more (a patch between two streaks of rain is not rainy);
+40 % of those that count, drawn at random, are used.
 The sixth kind is `clean`, or blur with `--sixth blur`.
 
 The probe is multinomial logistic regression (scikit-learn, L2, C = 0.1) on standardised features. It gets affinities

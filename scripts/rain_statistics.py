@@ -28,12 +28,15 @@ OURS = 60
 def main() -> None:
     """Print a line for each kind of layer."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--masks", type=Path)
+    parser.add_argument("--masks", type=Path, help="a folder; its images with `rain` in their names are measured")
     parser.add_argument("--pairs", type=Path)
     arguments = parser.parse_args()
     print(f"{'layers':8} {'number':>6} ", *(f"{name:>20}" for name in NAMES))
     if arguments.masks:
-        show("masks", (grey(read_rgb(path)) for path in list_images(arguments.masks) if "rain" in path.stem))
+        masks = [path for path in list_images(arguments.masks) if "rain" in path.stem]
+        if not masks:
+            parser.error(f"{arguments.masks} holds no image with `rain` in its name")
+        show("masks", (grey(read_rgb(path)) for path in masks))
     if arguments.pairs:
         show("pairs", differences(arguments.pairs))
     show("ours", ours())

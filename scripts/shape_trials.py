@@ -2,10 +2,9 @@
 
     python scripts/shape_trials.py configs/ceair-t.yaml bundled wide deep stem-1 five --out DIR data.root=DIR
 
-What each costs is printed beside its PSNR on the held-out images: `ceair cost`'s parameters and multiply-adds at
-256x256 pixels, and the median milliseconds of a forward pass at 512x512 on one thread (fresh weights, fp32). The shapes
-cost about as much as each other. Beside trainings the milliseconds are worth nothing; `--time` is for a quiet machine
-and trains nothing.
+Printed are the PSNR on the held-out images, and what each costs: `ceair cost`'s parameters and multiply-adds at 256x256
+pixels. `--time` is for a quiet machine and trains nothing: in place of the PSNR it prints the median milliseconds of a
+forward pass at 512x512 on one thread (fresh weights, fp32). The shapes cost about as much as each other.
 """
 
 import argparse

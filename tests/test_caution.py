@@ -4,8 +4,9 @@ import json
 
 import pytest
 import torch
+from reference import caution as reference
 
-from ceair.caution import Caution, Damping, evidence, load_caution, moments
+from ceair.caution import SCALES, Caution, Damping, evidence, load_caution, moments
 from ceair.checkpoint import BUNDLED, find_weights
 from ceair.errors import WeightsError
 from ceair.files import sha256
@@ -30,6 +31,16 @@ def brightness(slope, middle):
 def network():
     torch.manual_seed(0)
     return build(TINY)
+
+
+def test_the_evidence_is_what_fitted_judges_rely_on():
+    generator = torch.Generator().manual_seed(5)
+    degraded = torch.rand(1, 3, 64, 96, generator=generator) ** 2
+    restored = (degraded + 0.1 * torch.randn(1, 3, 64, 96, generator=generator)).clamp(0, 1)
+    found = evidence(moments(degraded, restored)[0])
+    expected = reference.evidence(degraded[0].double().numpy(), restored[0].double().numpy(), SCALES)
+    assert found.numpy() == pytest.approx(expected, abs=2e-3)
+    assert len(load_caution("ceair-t").weights) == len(expected)
 
 
 def test_moments_of_crops_that_partition_an_image_average_to_its_own():

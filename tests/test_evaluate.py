@@ -39,6 +39,19 @@ def test_identity_scores_the_cropped_inputs() -> None:
     assert result.input_psnr == result.score.psnr == result.score.psnr_8bit
 
 
+def test_a_perceptual_distance_gets_both_images_as_tensors() -> None:
+    first, second = np.full((16, 17, 3), 0.25, np.float32), np.full((16, 17, 3), 0.75, np.float32)
+    seen = []
+
+    def distance(restored: torch.Tensor, clean: torch.Tensor) -> torch.Tensor:
+        seen.append((restored.shape, restored.mean().item(), clean.mean().item()))
+        return (restored - clean).abs().mean((1, 2, 3))
+
+    assert score(first, second, ssim=False, perceptual=distance).lpips == pytest.approx(0.5)
+    assert seen == [((1, 3, 16, 17), 0.25, 0.75)]
+    assert score(first[:15], second[:15], ssim=False, perceptual=distance).lpips is None
+
+
 def test_full_images_are_scored_on_request() -> None:
     (result,) = evaluate([sample()], identity, crop=1)
     assert (result.height, result.width) == (19, 34)

@@ -54,6 +54,9 @@ def test_any_bytes_are_no_weights(tmp_path_factory, content, with_length):
     except WeightsError as error:
         said = str(error)
         assert ("w.safetensors" in said, "\n" in said) == (True, False)
+    else:
+        assert with_length, "what has no length is no safetensors file"
+        assert content.strip() == b"{}"
 
 
 @settings(max_examples=60)

@@ -45,7 +45,9 @@ def damaged(folder: Path) -> dict[str, Path]:
     others = [as_pillow(noise(8, 8, 3, seed=seed)) for seed in range(2)]
     for name in ("pages.tif", "animated.png", "animated.webp"):
         others[0].save(folder / name, save_all=True, append_images=others[1:])
-    return paths | {name: folder / name for name in ("float.tif", "float_rgb.tif", "pages.tif", "animated.png")}
+    return paths | {
+        name: folder / name for name in ("float.tif", "float_rgb.tif", "pages.tif", "animated.png", "animated.webp")
+    }
 
 
 def test_each_unreadable_file_gives_one_sentence_that_names_it(tmp_path, capfd, recwarn):
@@ -114,7 +116,10 @@ def test_damaged_exif_is_left_out_with_a_note(tmp_path):
     as_pillow(noise(8, 8, 3)).save(tmp_path / "a.jpg", exif=b"Exif\0\0MM\0*\0\0\0\xff" + b"\xff" * 40)
     picture = read_picture(tmp_path / "a.jpg")
     assert picture.exif is None
+    assert picture.notes == ("its EXIF is damaged and was left out",)
     assert picture.pixels.shape == (8, 8, 3)
+    as_pillow(noise(8, 8, 3)).save(tmp_path / "b.jpg", exif=Image.Exif().tobytes())
+    assert read_picture(tmp_path / "b.jpg").notes == ()
 
 
 def test_damage_where_only_libpng_looks_prints_nothing(tmp_path, capfd):

@@ -16,6 +16,7 @@ _ACROSS = (5, 6, 7, 8)  # orientations under which width and height change place
 _WIDTH, _HEIGHT = 40962, 40963  # of the pixels, in EXIF
 _DESCRIBING = (270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432)
 _TIFF_XMP = 700
+_EMPTY = 14  # bytes of EXIF that holds no tags
 _HIGHEST_DPI = 65_000  # more does not fit into a JPEG
 
 Plane = TypeVar("Plane", bound=np.ndarray)
@@ -69,6 +70,8 @@ def lying(upright: Plane, orientation: int) -> Plane:
 def _exif(image: Image.Image) -> tuple[int, bytes | None]:
     """The orientation, and the EXIF without it; of a TIFF only tags that say nothing about how pixels are stored."""
     tags = image.getexif()
+    if not len(tags) and len(image.info.get("exif", b"").removeprefix(b"Exif\0\0")) > _EMPTY:
+        raise ValueError("no tag of it can be read")
     orientation = valid(tags.get(ExifTags.Base.Orientation, 1))
     kept = Image.Exif()
     for tag in list(tags):

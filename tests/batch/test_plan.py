@@ -177,7 +177,10 @@ class TestManifest:
 
     @pytest.mark.parametrize(
         ("name", "value"),
-        [("engine", "torch"), ("precision", "bf16"), ("tile", 256), ("recursive", True), ("inputs", ("in", "more"))],
+        [
+            *(("engine", "torch"), ("precision", "bf16"), ("tile", 256), ("strength", 0.5), ("cautious", True)),
+            *(("ensemble", True), ("recursive", True), ("inputs", ("in", "more"))),
+        ],
     )
     def test_a_job_with_other_settings_is_refused_by_name_until_told_to_begin_anew(self, name, value):
         fill("in", "a.png")

@@ -20,9 +20,9 @@ from ceair.batch.pipeline import Work, restore_works
 from ceair.batch.pool import _anywhere
 from ceair.batch.shards import Shard, load_record, save_record
 from ceair.batch.store import open_store
-from ceair.batch.worker import Orders, Worker, digest
-from ceair.errors import DataError
-from ceair.image import Picture
+from ceair.batch.worker import Orders, Worker, digest, load_restorer
+from ceair.errors import CeairError, DataError
+from ceair.image import Picture, read_rgb
 
 
 class TestTables:
@@ -202,6 +202,23 @@ class TestWorker:
             "b.png": "restored",
             "c.png": "skipped",
         }
+
+    def test_how_it_is_restored_reaches_the_workers(self, orders, monkeypatch):
+        shard = self.shard("a.png")
+        unchanged = replace(orders, job=replace(orders.job, strength=0.0))
+        self.until_done(unchanged, shard)
+        assert np.array_equal(read_rgb(Path("out/a.png")), read_rgb(Path("in/a.png")))
+        asked = {}
+
+        def load(*_, **options):
+            asked.update(options)
+            raise CeairError("enough")
+
+        monkeypatch.setattr("ceair.restore.Restorer.from_pretrained", load)
+        job = replace(orders.job, strength=0.25, cautious=True, ensemble=True, tile=256)
+        with pytest.raises(CeairError, match="enough"):
+            load_restorer(replace(orders, job=job))
+        assert (asked["strength"], asked["cautious"], asked["ensemble"], asked["tile"]) == (0.25, True, True, 256)
 
     def test_weights_have_names_that_any_process_can_open(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)

@@ -31,3 +31,12 @@ def test_the_tables_are_those_of_the_card_and_of_the_code() -> None:
     script = [sys.executable, str(ROOT / "scripts" / "readme_tables.py"), "--check"]
     done = subprocess.run(script, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    card = (ROOT / "docs" / "model-card.md").read_text(encoding="utf-8")
+    for text, name in ((README, "results"), (README, "cost"), (card, "results"), (card, "beside")):
+        assert f"<!-- {name}: " in text, "without its mark a table is not checked"
+
+
+def test_the_tables_of_the_study_are_those_of_its_results() -> None:
+    script = [sys.executable, str(ROOT / "scripts" / "study_page.py"), "--check"]
+    done = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

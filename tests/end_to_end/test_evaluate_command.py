@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from ceair import checkpoint
 from ceair.checkpoint import save_tensors
+from ceair.files import sha256
 from ceair.models import build, preset
 
 DATA = os.environ.get("CEAIR_DATA")
@@ -66,6 +68,8 @@ def test_small_and_equal_images_are_dashes_and_infinities(ceair, tmp_path: Path)
 
 def test_weights_restore_what_is_scored(ceair, folders: Path) -> None:  # type: ignore[no-untyped-def]
     network = build(preset("ceair-t").network)
+    torch.nn.init.zeros_(network.head.weight)
+    torch.nn.init.zeros_(network.head.bias)
     weights = folders / "mine.safetensors"
     save_tensors(weights, network.state_dict(), {"preset": "ceair-t"})
     words = ("--target", folders / "target", "--noise", "25", "--weights", weights, "--device", "cpu", "--limit", "1")
@@ -73,8 +77,14 @@ def test_weights_restore_what_is_scored(ceair, folders: Path) -> None:  # type: 
     document = json.loads(out)
     assert code == 0
     assert document["settings"]["weights"] == str(weights)
+    assert document["settings"]["weights_sha256"] == sha256(weights)
     (image,) = document["conditions"][0]["images"]
-    assert image["psnr"] != image["input_psnr"]
+    assert image["psnr"] == pytest.approx(image["input_psnr"])  # as these weights change nothing
+    words = (*words[:4], "--device", "cpu", "--limit", "1", "--json")
+    (image,) = json.loads(ceair("evaluate", "folder", *words)[1])["conditions"][0]["images"]
+    assert image["psnr"] > image["input_psnr"] + 3
+    (image,) = json.loads(ceair("evaluate", "folder", *words, "--strength", "0")[1])["conditions"][0]["images"]
+    assert image["psnr"] == pytest.approx(image["input_psnr"])
 
 
 def test_scores_are_shown_even_if_a_file_of_them_cannot_be_written(ceair, folders: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from ceair.checkpoint import save_tensors
+from ceair.errors import CeairError
 from ceair.image import Picture, read_picture, write_picture
 from ceair.models import build, preset
 
@@ -239,6 +240,30 @@ def test_depth_alpha_grey_profile_and_orientation_survive(ceair):
     with Image.open("out/turned.jpg") as image:
         assert image.size == (20, 40)
         assert image.getexif().get(0x0112, 1) == 1
+
+
+def test_what_is_asked_for_reaches_what_restores(ceair, monkeypatch):
+    asked = {}
+
+    def load(_, device, engine, precision, **options):
+        asked.update(options, device=device, engine=engine, precision=precision)
+        raise CeairError("enough")
+
+    monkeypatch.setattr("ceair.restore.Restorer.from_pretrained", load)
+    photo("a.png")
+    words = ("--device", "cpu", "--engine", "torch", "--precision", "fp32", "--tile", "256", "--memory", "2GB")
+    assert ceair("a.png", "-o", "b.png", *words, "--compile", "--strength", "0.25", "--cautious", "--ensemble")[0] == 1
+    assert asked == {
+        "device": "cpu", "engine": "torch", "precision": "fp32", "tile": 256, "memory": 2_000_000_000,
+        "compiled": True, "strength": 0.25, "cautious": True, "ensemble": True,
+    }  # fmt: skip
+
+
+def test_the_quality_reaches_the_file(ceair):
+    photo("a.png", (64, 64))
+    for quality in ("20", "95"):
+        assert ceair("a.png", "-o", f"{quality}.jpg", "--quality", quality)[0] == 0
+    assert 2 * Path("20.jpg").stat().st_size < Path("95.jpg").stat().st_size
 
 
 def test_nothing_partial_is_left_when_writing_fails(ceair, monkeypatch):

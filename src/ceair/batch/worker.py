@@ -105,7 +105,7 @@ def load_restorer(orders: Orders) -> Restorer:
         job.device,
         job.engine,
         job.precision,
-        job.tile,
+        tile=job.tile,
         memory=memory,
         compiled=job.compiled,
         strength=job.strength,
