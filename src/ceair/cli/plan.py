@@ -147,7 +147,9 @@ def _lies_in(output: Path, folder: Path) -> Callable[[Path], bool]:
 
 def _without_results(found: Sequence[_Found], folder: Path, suffix: str, ending: str) -> list[_Found]:
     """What was found without the results of an earlier run, which lie beside what they were made of."""
-    targets = {real_path(job.target) for item in found if (job := _job(item, folder, suffix, ending)) and suffix}
+    if not suffix:
+        return list(found)
+    targets = {real_path(_job(item, folder, suffix, ending).target) for item in found}
     return [item for item in found if item.named or real_path(item.source) not in targets]
 
 
