@@ -28,7 +28,7 @@ from fuzzing.checks import make_unchanged_restorer
 import ceair.cli.restore as command
 from ceair.cli import main
 sys.argv = ["ceair", "restore", "in", "-o", "out"]
-command.make_restorer = lambda *_, **__: make_unchanged_restorer()
+command.make_restorer = lambda *_: make_unchanged_restorer()
 main()
 """
 

@@ -79,10 +79,10 @@ def _run(folder: str, commit: str) -> dict[str, Any]:
 
 def _sources(table: Path, runs: list[dict[str, Any]]) -> list[dict[str, str]]:
     """The rows of the table of sources that are about what the runs drew from."""
-    drawn = {source["path"] for run in runs for source in run["settings"]["data"]["sources"].values()}
+    drawn = {("train", source["path"]) for run in runs for source in run["settings"]["data"]["sources"].values()}
     with table.open(encoding="utf-8", newline="") as file:
         rows = [dict(row) for row in csv.DictReader(file, delimiter="\t")]
-    return [row for row in rows if row["folder"].split("/")[:1] == ["train"] and row["folder"].split("/")[1] in drawn]
+    return [row for row in rows if tuple(row["folder"].split("/")[:2]) in drawn]
 
 
 def _score(label: str, file: str) -> tuple[str, dict[str, Any]]:

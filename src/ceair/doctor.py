@@ -86,8 +86,8 @@ class _Files(NamedTuple):
 def examine(benchmark: Benchmark, root: Path, progress: Callable[[str], None] = lambda _: None) -> Report:
     """Look at all sets of a benchmark below a data folder; `progress` is told what is being looked at.
 
-    Only the first and last bytes of files are read, but for files with something behind their image, and for the clean
-    images where training and test sets are both there: these are decoded to find scenes that occur in both.
+    Only the first and last bytes of files are read, and all bytes of those with something behind their image. Where
+    training and test sets are both there, the clean images are decoded to find scenes that occur in both.
 
     Raises:
         ConfigError: `ceair-data.yaml` in the folder is damaged.
@@ -128,14 +128,16 @@ class _Headers:
         for path in paths:
             if path not in self.known and path not in self.broken:
                 try:
-                    header = read_header(path)
+                    self.known[path] = _header_if_whole(path)
                 except ImageError as error:
                     self.broken[path] = str(error)
-                    continue
-                if is_whole(path):
-                    self.known[path] = header
-                else:
-                    self.broken[path] = f"{path} ends too early"
+
+
+def _header_if_whole(path: Path) -> Header:
+    header = read_header(path)
+    if not is_whole(path):
+        raise ImageError(f"{path} ends too early")
+    return header
 
 
 def _files(located: Located) -> _Files:

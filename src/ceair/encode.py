@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BufferedIOBase
 from typing import Any
 
@@ -45,13 +46,13 @@ def encode(file: BufferedIOBase, picture: Picture, name: str, quality: int | Non
         raise ImageError(f"{name} holds no transparency; use PNG")
     if quality is not None and not 1 <= quality <= 100:
         raise ImageError(f"a quality is a number from 1 to 100, not {quality}")
-    icc = picture.icc if _profile_fits(picture) else None
+    picture = _holdable(picture, name)
     if name == "TIFF":
-        _write_tiff(file, picture, icc)
+        _write_tiff(file, picture)
     elif name == "PNG" and picture.depth == 16:
-        _write_deep_png(file, picture, icc)
+        _write_deep_png(file, picture)
     else:
-        options = {"icc_profile": icc, "exif": picture.exif or b"", "dpi": picture.dpi}
+        options = {"icc_profile": picture.icc, "exif": picture.exif or b"", "dpi": picture.dpi}
         options |= _options(picture, name, quality)
         options = {key: value for key, value in options.items() if value is not None}
         to_eight_bit_pillow(picture).save(_Stream(file), name, **options)
@@ -62,20 +63,23 @@ def lost(picture: Picture, name: str) -> tuple[str, ...]:
     sentences = []
     if picture.depth == 16 and name not in ("PNG", "TIFF"):
         sentences.append(f"reduced to 8 bits per channel, as {name} holds no more")
-    held = {"colour profile": picture.icc, "EXIF": picture.exif, "XMP": picture.xmp}
-    if name == "BMP":
-        gone = [what for what, block in held.items() if block]
-    else:
-        long = [what for what in ("EXIF", "XMP") if name == "JPEG" and len(held[what] or b"") > LONGEST_SEGMENT]
-        gone = [*(["colour profile"] if picture.icc and not _profile_fits(picture) else []), *long]
+    held, blocks = _holdable(picture, name), {"colour profile": "icc", "EXIF": "exif", "XMP": "xmp"}
+    gone = [what for what, block in blocks.items() if getattr(picture, block) and not getattr(held, block)]
     if gone:
         sentences.append(f"{', '.join(gone)} left out, as {name} cannot hold {'it' if len(gone) == 1 else 'them'} here")
     return tuple(sentences)
 
 
-def _profile_fits(picture: Picture) -> bool:
-    """Whether there is a profile, and of the colours that the picture has."""
-    return picture.icc is not None and picture.icc[16:20] == (b"GRAY" if picture.grey else b"RGB ")
+def _holdable(picture: Picture, name: str) -> Picture:
+    """The picture without what a file of the format `name` cannot hold of its metadata."""
+    if name == "BMP":
+        return replace(picture, icc=None, exif=None, xmp=None)
+    icc, exif, xmp = picture.icc, picture.exif, picture.xmp
+    if icc and icc[16:20] != (b"GRAY" if picture.grey else b"RGB "):
+        icc = None
+    if name == "JPEG":
+        exif, xmp = (block if block and len(block) <= LONGEST_SEGMENT else None for block in (exif, xmp))
+    return replace(picture, icc=icc, exif=exif, xmp=xmp)
 
 
 class _Stream(io.RawIOBase):
@@ -119,15 +123,13 @@ def _jpeg_options(picture: Picture, quality: int | None) -> dict[str, Any]:
         options = {"quality": quality, "subsampling": options["subsampling"]}
     elif picture.jpeg:
         del options["quality"]
-    if picture.exif and len(picture.exif) > LONGEST_SEGMENT:
-        options["exif"] = b""
-    if picture.xmp and len(picture.xmp) <= LONGEST_SEGMENT:
+    if picture.xmp:
         segment = b"http://ns.adobe.com/xap/1.0/\0" + picture.xmp
         options["extra"] = b"\xff\xe1" + (len(segment) + 2).to_bytes(2, "big") + segment
     return options
 
 
-def _write_deep_png(file: BufferedIOBase, picture: Picture, icc: bytes | None) -> None:
+def _write_deep_png(file: BufferedIOBase, picture: Picture) -> None:
     """A PNG of 16 bits per channel, which Pillow cannot write."""
     height, width, channels = picture.samples.shape
     channels += picture.alpha is not None
@@ -137,8 +139,8 @@ def _write_deep_png(file: BufferedIOBase, picture: Picture, icc: bytes | None) -
     if picture.dpi:
         metres = (round(value / 0.0254) for value in picture.dpi)
         _write_chunk(file, b"pHYs", struct.pack(">LLB", *metres, 1))
-    if icc:
-        _write_chunk(file, b"iCCP", b"ICC profile\0\0" + zlib.compress(icc))
+    if picture.icc:
+        _write_chunk(file, b"iCCP", b"ICC profile\0\0" + zlib.compress(picture.icc))
     if picture.xmp:
         _write_chunk(file, b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + picture.xmp)
     if picture.exif:
@@ -164,24 +166,24 @@ def _write_chunk(file: BufferedIOBase, name: bytes, content: bytes) -> None:
     file.write(struct.pack(">L", zlib.crc32(content, zlib.crc32(name))))
 
 
-def _write_tiff(file: BufferedIOBase, picture: Picture, icc: bytes | None) -> None:
+def _write_tiff(file: BufferedIOBase, picture: Picture) -> None:
     """A deflated TIFF of either depth; its head is written again when the lengths of all strips are known."""
     height, width, channels = picture.samples.shape
     channels += picture.alpha is not None
     wide = channels == 2 and picture.depth == 16  # hardly any reader takes 16-bit grey with alpha
     channels = 4 if wide else channels
     rows = max(1, _STRIP // (width * channels * picture.depth // 8))
-    head = _tiff_head(picture, icc, channels, rows, [0] * -(-height // rows))
+    head = _tiff_head(picture, channels, rows, [0] * -(-height // rows))
     file.write(head)
     bands = picture.bands(picture.depth, rows)
     counts = [file.write(_strip(band[..., (0, 0, 0, 1)] if wide else band)) for band in bands]
     if len(head) + sum(counts) >= 2**32:
         raise ImageError("a TIFF holds at most 4 GB; use PNG")
     file.seek(0)
-    file.write(_tiff_head(picture, icc, channels, rows, counts))
+    file.write(_tiff_head(picture, channels, rows, counts))
 
 
-def _tiff_head(picture: Picture, icc: bytes | None, channels: int, rows: int, counts: list[int]) -> bytes:
+def _tiff_head(picture: Picture, channels: int, rows: int, counts: list[int]) -> bytes:
     """All that comes before the strips, of which each has `rows` rows and `counts` bytes; its length is the same."""
     directory = ImageFileDirectory_v2(b"II*\0\0\0\0\0")
     if picture.dpi:
@@ -198,7 +200,7 @@ def _tiff_head(picture: Picture, icc: bytes | None, channels: int, rows: int, co
     directory[284], directory[317] = 1, 2
     if channels in (2, 4):
         directory[_EXTRA_SAMPLES] = _UNASSOCIATED
-    for tag, tag_type, block in ((_ICC, 7, icc), (_XMP, 1, picture.xmp)):
+    for tag, tag_type, block in ((_ICC, 7, picture.icc), (_XMP, 1, picture.xmp)):
         if block:
             directory.tagtype[tag] = tag_type
             directory[tag] = block

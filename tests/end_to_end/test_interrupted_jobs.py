@@ -20,7 +20,7 @@ sys.path.insert(0, {BENCHMARKS!r})
 from fuzzing.checks import make_unchanged_restorer
 import ceair.cli.restore as command
 from ceair.cli import main
-command.make_restorer = lambda *_, **__: make_unchanged_restorer()
+command.make_restorer = lambda *_: make_unchanged_restorer()
 """
 
 
@@ -78,7 +78,7 @@ def test_an_output_that_cannot_be_written_is_named_for_each_file(ceair, tmp_path
     sys.path.insert(0, BENCHMARKS)
     from fuzzing.checks import make_unchanged_restorer
 
-    monkeypatch.setattr("ceair.cli.restore.make_restorer", lambda *_, **__: make_unchanged_restorer())
+    monkeypatch.setattr("ceair.cli.restore.make_restorer", lambda *_: make_unchanged_restorer())
     photo(tmp_path / "in/a.png")
     photo(tmp_path / "in/b.png")
     real = os.open
@@ -110,7 +110,7 @@ def test_names_that_are_too_long_fail_alone(ceair, tmp_path, monkeypatch):
     sys.path.insert(0, BENCHMARKS)
     from fuzzing.checks import make_unchanged_restorer
 
-    monkeypatch.setattr("ceair.cli.restore.make_restorer", lambda *_, **__: make_unchanged_restorer())
+    monkeypatch.setattr("ceair.cli.restore.make_restorer", lambda *_: make_unchanged_restorer())
     photo(tmp_path / f"in/{'n' * 250}.png")
     photo(tmp_path / "in/a.png")
     code, _, err = ceair("restore", "in", "-o", "out", "--suffix", "_restored")

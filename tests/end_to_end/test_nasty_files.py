@@ -25,7 +25,7 @@ sys.path.insert(0, {benchmarks!r})
 from fuzzing.checks import make_unchanged_restorer
 import ceair.cli.restore as command
 from ceair.cli import main
-command.make_restorer = lambda *_, **__: make_unchanged_restorer()
+command.make_restorer = lambda *_: make_unchanged_restorer()
 try:
     main()
 finally:
@@ -112,7 +112,7 @@ def test_memory_stays_below_one_gigabyte(run):
 def test_each_bad_file_that_is_named_alone_ends_in_one_sentence(ceair, folder, monkeypatch):
     """In this process, where an exception would be seen; the reader is the same for all, so one of each kind does."""
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("ceair.cli.restore.make_restorer", lambda *_, **__: pytest.fail("no restorer is needed"))
+    monkeypatch.setattr("ceair.cli.restore.make_restorer", lambda *_: pytest.fail("no restorer is needed"))
     for name in ("folder.png", "loop.png", "broken-link.png"):
         code, out, err = ceair("restore", f"in/{name}", "-o", "alone.png")
         assert (code, out) in ((1, ""), (2, "")), name

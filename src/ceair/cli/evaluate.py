@@ -111,7 +111,7 @@ def evaluate(
     task = _task(benchmark, data, (target, input_folder, noise), crop, limit)
     if compare and not (task.benchmark and task.benchmark.published):
         raise typer.BadParameter(f"nothing is published here to --compare `{benchmark}` with: use aio3, aio5 or cdd11")
-    _refuse_existing([csv, json_file, *_kept(task, save)], overwrite)
+    _check_outputs([csv, json_file, *_kept(task, save)], overwrite)
     if images:
         task, answer, about, used = _saved(task, images)
     else:
@@ -181,7 +181,7 @@ def _kept(task: _Task, save: Path | None) -> list[Path]:
     return [save / one.folder / f"{degraded.stem}.png" for one in task.conditions for degraded, _ in one.files]
 
 
-def _refuse_existing(paths: Sequence[Path | None], overwrite: bool) -> None:
+def _check_outputs(paths: Sequence[Path | None], overwrite: bool) -> None:
     from ceair.errors import DataError
     from ceair.files import exists, obstacle
 
@@ -271,13 +271,14 @@ def _write(
     from ceair.files import write_atomically
     from ceair.report import document, table_of_images
 
-    text = json.dumps(document(settings, scored, task.averaged, device), indent=2, allow_nan=False)
-    if as_json:
-        print(text)
+    if as_json or json_file:
+        text = json.dumps(document(settings, scored, task.averaged, device), indent=2, allow_nan=False)
+        if as_json:
+            print(text)
+        if json_file:
+            write_atomically(json_file, f"{text}\n".encode())
     if csv:
         write_atomically(csv, table_of_images(scored).encode("utf-8", "surrogateescape"))
-    if json_file:
-        write_atomically(json_file, f"{text}\n".encode())
 
 
 def _print(task: _Task, scored: "Sequence[Scored]", name: str, compare: bool, form: Format) -> None:

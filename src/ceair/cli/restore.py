@@ -67,17 +67,7 @@ def restore(
     if report is not None and report.suffix.lower() != ".json":
         raise typer.BadParameter(f"--report {report} would hold JSON; let its name end in .json")
     make = partial(
-        make_restorer,
-        weights,
-        device,
-        engine,
-        precision,
-        compiled=compiled,
-        memory=memory,
-        tile=tile,
-        strength=strength,
-        cautious=cautious,
-        ensemble=ensemble,
+        make_restorer, weights, device, engine, precision, compiled, memory, tile, strength, cautious, ensemble
     )
     with Signals() as signals:
         ledger = Ledger(keep=json or report is not None)
