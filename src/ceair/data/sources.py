@@ -41,12 +41,18 @@ class FilePairs:
         cache: how many of those.
         shrink: half of the crops are larger by a factor of up to this, as far as the photo goes, and are averaged down
             to the patch: they show more of a scene.
+        exposure: the degraded crops are made darker or brighter, by a random factor of up to this either way.
     """
 
     def __init__(
-        self, pairs: Sequence[tuple[Path, Path]], in_memory: bool = True, cache: int = 64, shrink: float = 1.0
+        self,
+        pairs: Sequence[tuple[Path, Path]],
+        in_memory: bool = True,
+        cache: int = 64,
+        shrink: float = 1.0,
+        exposure: float = 1.0,
     ) -> None:
-        self.pairs, self.shrink = list(pairs), shrink
+        self.pairs, self.shrink, self.exposure = list(pairs), shrink, exposure
         self._pool = ThreadPoolExecutor(max_workers=4)
 
         def read(index: int) -> tuple[Photo, Photo]:
@@ -73,8 +79,8 @@ class FilePairs:
         photos = list(self._pool.map(self._read, picks))
         drawn = zip(photos, places, turns, factors, strict=True)
         crops = [_crop(pair, patch, place, turn, factor) for pair, place, turn, factor in drawn]
-        degraded, clean = zip(*crops, strict=True)
-        return torch.stack(degraded), torch.stack(clean)
+        degraded, clean = (torch.stack(part) for part in zip(*crops, strict=True))
+        return _exposed(degraded, self.exposure, generator), clean
 
 
 class PhotoSource(FilePairs):
@@ -171,3 +177,11 @@ def _crop(pair: tuple[Photo, Photo], patch: int, place: Sequence[float], turn: i
     both = torch.rot90(both, turn % 4, dims=(-2, -1))
     both = both.flip(-1) if turn >= 4 else both
     return both[0], both[1]
+
+
+def _exposed(crops: UInt8[Tensor, "b 3 p p"], most: float, generator: Generator) -> UInt8[Tensor, "b 3 p p"]:
+    """Each crop times a factor of its own between `1 / most` and `most`, uniform in its logarithm."""
+    if most == 1:
+        return crops
+    draws = torch.rand(len(crops), 1, 1, 1, generator=generator)
+    return (crops * most ** (2 * draws - 1)).round().clamp(max=255).to(torch.uint8)

@@ -81,7 +81,7 @@ def _validation_mixture(settings: TrainSettings) -> Mixture | None:
         folder = data.root / source.path
         rest = _stems(folder, source) - held_out
         try:
-            sources[name] = _source(folder, replace(source, in_memory=True, shrink=1.0), rest)
+            sources[name] = _source(folder, replace(source, in_memory=True, shrink=1.0, exposure=1.0), rest)
         except DataError:
             continue
     ingredients = [ingredient for ingredient in data.mixture if ingredient.source in sources]
@@ -141,7 +141,7 @@ def _ingredients(part: Part, images: int) -> list[Ingredient]:
 
 def _source(folder: Path, source: SourceSettings, held_out: frozenset[str]) -> Source:
     kind = PhotoSource if source.kind == "photos" else PairedFolder
-    return kind(folder, held_out, in_memory=source.in_memory, shrink=source.shrink)
+    return kind(folder, held_out, in_memory=source.in_memory, shrink=source.shrink, exposure=source.exposure)
 
 
 def _stems(folder: Path, source: SourceSettings) -> frozenset[str]:

@@ -21,17 +21,21 @@ class SourceSettings:
     """A folder of photos, or of real pairs (`input/` and `target/`), relative to `data.root`.
 
     `in_memory: false` reads files as they are needed, for collections that do not fit. With `shrink` above 1, half of
-    the crops show up to so many times as much of a scene along each side, made smaller; validation does without.
+    the crops show up to so many times as much of a scene along each side, made smaller. With `exposure` above 1 the
+    degraded photo of a real pair is made darker or brighter by a random factor of up to that, so that its brightness does
+    not give away which pair it is. Validation does without both.
     """
 
     path: Path
     kind: Literal["photos", "pairs"] = "photos"
     in_memory: bool = True
     shrink: float = 1.0
+    exposure: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.shrink >= 1:
-            raise ValueError("shrink must be 1 or more")
+        _at_least(1, "", shrink=self.shrink, exposure=self.exposure)
+        if self.kind == "photos" and self.exposure != 1:
+            raise ValueError("exposure is for pairs; photos are darkened by degrade.low_light")
 
 
 @dataclass(frozen=True)
