@@ -21,8 +21,8 @@ class SourceSettings:
     """A folder of photos, or of real pairs (`input/` and `target/`), relative to `data.root`.
 
     `in_memory: false` reads files as they are needed, for collections that do not fit. With `shrink` above 1, half of
-    the crops show up to so many times as much of a scene along each side, made smaller. With `exposure` above 1 the
-    degraded photo of a real pair is made darker or brighter by a random factor of up to that, so that its brightness does
+    the crops show up to so many times as much of a scene along each side, made smaller. With `exposure` above 1 each
+    degraded crop of a real pair is made darker or brighter by a factor of up to that, so that its brightness does
     not give away which pair it is. Validation does without both.
     """
 
