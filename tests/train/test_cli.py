@@ -9,6 +9,7 @@ import pytest
 from ceair.cli.app import main
 from ceair.config import load
 from ceair.errors import ConfigError
+from ceair.train.loop import train as run
 from ceair.train.settings import TrainSettings
 
 
@@ -125,3 +126,20 @@ def test_stages_follow_the_schedule(config: Path) -> None:
 def test_a_batch_must_split_between_the_devices(config: Path) -> None:
     with pytest.raises(ConfigError, match="does not split"):
         load(TrainSettings, config, ["devices.count=3"])
+
+
+@pytest.mark.parametrize(
+    ("able", "precision", "told"), [(False, "bf16-mixed", 1), (True, "bf16-mixed", 0), (False, "32-true", 0)]
+)
+def test_a_processor_that_is_slow_in_bfloat16_is_told_of(
+    able: bool,
+    precision: str,
+    told: int,
+    config: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr("ceair.train.loop.computes_bf16", lambda: able)
+    run(load(TrainSettings, config, [f"output={tmp_path}", "train.steps=1", f"devices.precision={precision}"]))
+    assert capsys.readouterr().err.count("devices.precision=32-true is many times as fast") == told

@@ -21,6 +21,7 @@ from ceair.degradations import DEGRADATIONS
 from ceair.errors import CeairError
 from ceair.losses import make_loss
 from ceair.models import NetworkConfig, UNet, build, preset
+from ceair.system import computes_bf16
 from ceair.train.gradients import ClippedMean
 from ceair.train.inputs import schedule_steps, training_mixture, validation_batches
 from ceair.train.optim import MovingAverage, learning_rate, make_optimizers
@@ -54,6 +55,8 @@ def train(settings: TrainSettings, network: NetworkConfig | None = None) -> Path
     fabric.launch()
     if devices.threads:
         torch.set_num_threads(devices.threads)
+    if fabric.is_global_zero and fabric.device.type == "cpu" and devices.precision == "bf16-mixed":
+        _warn_of_slow_bf16()
     run = Run(fabric, settings, network or preset(settings.preset).network)
     with _stop_on_signals(fabric.is_global_zero) as stopped:
         signalled = run.loop(stopped)
@@ -61,6 +64,12 @@ def train(settings: TrainSettings, network: NetworkConfig | None = None) -> Path
     if signalled and fabric.is_global_zero:
         raise SystemExit(128 + signalled)
     return run.weights_path if fabric.is_global_zero else None
+
+
+def _warn_of_slow_bf16() -> None:
+    if not computes_bf16():
+        line = "this processor has no instructions for bfloat16: devices.precision=32-true is many times as fast"
+        print(line, file=sys.stderr)
 
 
 class Run:

@@ -1,0 +1,55 @@
+"""What the settings of a source do to the batches of a run, and that validation sees the files as they are."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from ceair.config import load
+from ceair.errors import ConfigError
+from ceair.train.inputs import training_mixture, validation_batches
+from ceair.train.settings import TrainSettings
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def pairs(config: Path, tmp_path: Path) -> Path:
+    """A configuration that trains on real pairs of grey 60 and 180, and holds one of them out."""
+    for part, value in (("input", 60), ("target", 180)):
+        (tmp_path / "pairs" / part).mkdir(parents=True)
+        for name in ("a", "b", "p5"):
+            Image.fromarray(np.full((40, 40, 3), value, np.uint8)).save(tmp_path / "pairs" / part / f"{name}.png")
+    settings = yaml.safe_load(config.read_text())
+    settings["data"] |= {
+        "root": str(tmp_path),
+        "sources": {"pairs": {"path": "pairs", "kind": "pairs", "exposure": 1.5}},
+        "mixture": [{"weight": 1, "source": "pairs"}],
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
+    return tmp_path / "config.yaml"
+
+
+def test_exposure_varies_in_training_and_not_in_validation(pairs: Path) -> None:
+    settings = load(TrainSettings, pairs, ["validation.images=8"])
+    drawn = training_mixture(settings).batch(0, range(4), 4, 16, CPU)
+    assert len(drawn.degraded[:, 0, 0, 0].unique()) > 4
+    assert torch.allclose(drawn.clean, torch.tensor(180 / 255))
+    kept = validation_batches(settings, CPU)["pairs"]
+    assert torch.allclose(kept.degraded, torch.tensor(60 / 255))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("data.sources.pairs.exposure=0.5", "exposure must be 1 or more, not 0.5"),
+        ("data.sources.pairs.shrink=0.5", "shrink must be 1 or more, not 0.5"),
+        ("data.sources.pairs.kind=photos", "exposure is for pairs"),
+    ],
+)
+def test_what_a_source_cannot_do_is_refused(pairs: Path, words: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(TrainSettings, pairs, [words])
