@@ -9,6 +9,7 @@ from PIL import Image
 
 from ceair.data.cdd_open import SUBSETS
 from ceair.errors import ConfigError, DataError
+from ceair.study.run import perform
 from ceair.study.runner import room
 from ceair.study.sets import conditions, made_up_photo, prepare, samples
 from ceair.study.settings import BUNDLED, Run, read, runs, train_settings
@@ -105,6 +106,23 @@ def test_held_out_photos_of_one_name_are_refused(tmp_path: Path) -> None:
     Image.new("RGB", (40, 40)).save(settings.data.root / "clean" / "made-up-3.jpg")
     with pytest.raises(DataError, match=r"made-up-3\.jpg and .*made-up-3\.png have one name"):
         conditions(settings)
+
+
+@pytest.mark.parametrize("sets", ["[{noise: [15, 15]}]", "[{noise: [15]}, {noise: [25, 15], crop: 32}]"])
+def test_two_conditions_of_one_name_are_refused(sets: str, tmp_path: Path) -> None:
+    settings = read("smoke", words(tmp_path, "made_up=4", f"sets={sets}"))
+    prepare(settings)
+    with pytest.raises(ConfigError, match=r"two conditions of the study's sets are called `noise-15`"):
+        conditions(settings)
+
+
+def test_a_photo_smaller_than_the_window_of_ssim_is_refused_before_training(tmp_path: Path) -> None:
+    settings = read("smoke", words(tmp_path, "made_up=4", "sets=[{noise: [15]}]"))
+    prepare(settings)
+    Image.new("RGB", (40, 10)).save(settings.data.root / "clean" / "made-up-3.png")
+    with pytest.raises(DataError, match=r"made-up-3\.png has 40x10 pixels, fewer than the window of SSIM, 11"):
+        perform(settings, runs(settings)[0])
+    assert not (settings.output / "runs").exists()
 
 
 def test_absent_sets_and_photos_are_named(tmp_path: Path) -> None:

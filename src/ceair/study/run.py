@@ -52,6 +52,7 @@ def perform(settings: StudySettings, run: Run) -> None:
     if finished(settings, run) is not None:
         return
     prepare(settings)
+    asked = conditions(settings)  # a set that cannot be scored is found before hours of training
     ours = train_settings(settings, run)
     write_atomically(ours.output / "asked.json", json.dumps(_asked(settings, run), indent=2).encode())
     network = VARIANTS[run.variant]
@@ -61,14 +62,14 @@ def perform(settings: StudySettings, run: Run) -> None:
     load_into(restored, load_tensors(weights)[0], str(weights))
     accelerator = settings.training.devices.accelerator
     restorer = Restorer(restored.eval(), "cpu" if accelerator == "cpu" else "auto", engine="torch", precision="fp32")
-    result = _told(settings, run, restorer)
+    result = _told(settings, run, restorer, asked)
     write_atomically(ours.output / RESULT, json.dumps(result, allow_nan=False).encode())
 
 
-def _told(settings: StudySettings, run: Run, restorer: Restorer) -> dict[str, Any]:
+def _told(settings: StudySettings, run: Run, restorer: Restorer, asked: list[Condition]) -> dict[str, Any]:
     """The scores of a trained network, how long it took and what it ran on, and the curves of its training."""
     place, started = folder(settings, run), time.monotonic()
-    scores = [_score(condition, restorer) for condition in conditions(settings)]
+    scores = [_score(condition, restorer) for condition in asked]
     print(f"scored in {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
     _, clock = load_tensors(place / "state.safetensors")
     return {

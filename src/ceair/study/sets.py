@@ -14,9 +14,11 @@ from ceair.data.cdd_open import SUBSETS, compose, make_scene
 from ceair.data.noise import add_noise
 from ceair.data.pairs import Sample, evenly_spaced, read_pair
 from ceair.data.sources import by_stem
-from ceair.errors import DataError
+from ceair.errors import ConfigError, DataError
 from ceair.files import write_atomically
+from ceair.headers import read_header
 from ceair.image import Picture, list_images, read_rgb, write_picture
+from ceair.metrics import GAUSSIAN_WINDOW
 from ceair.study.settings import CDD_OPEN, EvaluationSet, StudySettings
 from ceair.train.inputs import read_held_out
 
@@ -64,9 +66,18 @@ def conditions(settings: StudySettings) -> list[Condition]:
     """All conditions of all sets, in order.
 
     Raises:
-        DataError: a set is missing.
+        ConfigError: two of them have one name, by which scores are kept.
+        DataError: a set is missing, or has an image that is smaller than the window of SSIM.
+        ImageError: a file is no image.
     """
-    return [condition for one in settings.sets for condition in _conditions(settings, one)]
+    found: dict[str, Condition] = {}
+    for condition in (condition for one in settings.sets for condition in _conditions(settings, one)):
+        if condition.name in found:
+            raise ConfigError(f"two conditions of the study's sets are called `{condition.name}`; name each set once")
+        found[condition.name] = condition
+    for path in dict.fromkeys(path for condition in found.values() for _, path in condition.files):
+        _check_size(path)
+    return list(found.values())
 
 
 def samples(condition: Condition) -> Iterator[Sample]:
@@ -99,6 +110,14 @@ def _composite(root: Path, subset: str, photos: list[Path], crop: int | None) ->
     group: Group = "varying" if not even else "single" if len(kinds) == 1 else "composite"
     files = tuple((root / subset / f"{path.stem}.png", root / "clear" / f"{path.stem}.png") for path in photos)
     return Condition(subset, CDD_OPEN, group, files, crop=crop)
+
+
+def _check_size(path: Path) -> None:
+    width, height, _ = read_header(path)
+    if min(width, height) < GAUSSIAN_WINDOW:
+        raise DataError(
+            f"{path} has {width}x{height} pixels, fewer than the window of SSIM, {GAUSSIAN_WINDOW}; leave it out"
+        )
 
 
 def _held_out_photos(settings: StudySettings) -> list[Path]:
