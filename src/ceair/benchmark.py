@@ -184,7 +184,7 @@ class SavedImages:
     def __call__(self, condition: Condition, sample: Sample, size: tuple[int, int]) -> Answer:
         folder = self.folder_of(condition) or self.folder
         if folder not in self._listed:
-            self._listed[folder] = {path.stem: path for path in list_images(folder)}
+            self._listed[folder] = by_stem(list_images(folder))
         path = self._listed[folder].get(sample.name)
         if path is None:
             raise DataError(f"{folder} holds no restored image `{sample.name}`, such as {sample.name}.png")

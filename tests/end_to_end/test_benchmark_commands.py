@@ -250,6 +250,7 @@ def test_latex_is_a_table_that_latex_reads(ceair, data: Path) -> None:  # type: 
         (("gopro", "--data", "data"), 1, "ceair doctor gopro --data data"),
         (("lol-v1", "--data", "data", "--images", "absent"), 1, "absent is no folder"),
         (("lol-v1", "--data", "data", "--images", "few"), 1, "few holds no restored image `1`, such as 1.png"),
+        (("lol-v1", "--data", "data", "--images", "twice"), 1, "twice/0.jpg and twice/0.png have one name"),
         (("lol-v1", "--data", "data", "--images", "large"), 1, "is 52x34 pixels large, not 50x34 or 48x32"),
         (("aio3", "--data", "data", "--images", "few"), 1, "few holds none of the folders"),
         (("lol-v1", "--data", "empty"), 1, "empty/LOL-v1/target holds no image"),
@@ -264,6 +265,8 @@ def test_mistakes_end_in_one_sentence(  # type: ignore[no-untyped-def]
 ) -> None:
     monkeypatch.chdir(data.parent)
     photo(Path("few/0.png"), 0, 0)
+    for name in ("twice/0.jpg", "twice/0.png"):
+        photo(Path(name), 0, 0)
     for index in range(COUNT):
         photo(Path(f"large/{index}.png"), 0, 0, (34, 52))
     for name in ("mixed", "damaged"):
