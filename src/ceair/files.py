@@ -72,6 +72,11 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def name_bytes(text: str) -> bytes:
+    """A text that holds names of files in UTF-8, with the bytes of names that are no UTF-8 as they are."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files of `open_atomically` that processes left in a folder when they were killed.
 

@@ -268,7 +268,7 @@ def _write(
     json_file: Path | None,
     as_json: bool,
 ) -> None:
-    from ceair.files import write_atomically
+    from ceair.files import name_bytes, write_atomically
     from ceair.report import document, table_of_images
 
     if as_json or json_file:
@@ -278,7 +278,7 @@ def _write(
         if json_file:
             write_atomically(json_file, f"{text}\n".encode())
     if csv:
-        write_atomically(csv, table_of_images(scored).encode("utf-8", "surrogateescape"))
+        write_atomically(csv, name_bytes(table_of_images(scored)))
 
 
 def _print(task: _Task, scored: "Sequence[Scored]", name: str, compare: bool, form: Format) -> None:

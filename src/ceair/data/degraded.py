@@ -10,6 +10,7 @@ from jaxtyping import Float, UInt8
 from torch import Generator, Tensor
 
 from ceair.degradations import DEGRADATIONS, compose, severity_map
+from ceair.files import name_bytes
 
 Spread = Literal["even", "left", "right", "smooth"]
 """Where a degradation acts: everywhere, in one half (fading over an eighth of the width), or by a random map."""
@@ -37,7 +38,7 @@ def degrade(clean: UInt8[np.ndarray, "h w 3"], parts: Mapping[str, Part], name: 
     """
     ordered = {key: parts[key] for key in sorted(parts, key=[*DEGRADATIONS, *parts].index)}
     condition = ",".join(f"{key}={part.severity!r}@{part.spread}" for key, part in ordered.items())
-    digest = hashlib.sha256(f"{seed}/{name}/{condition}".encode("utf-8", "surrogateescape")).digest()
+    digest = hashlib.sha256(name_bytes(f"{seed}/{name}/{condition}")).digest()
     generator = Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
     image = torch.from_numpy(clean.copy()).permute(2, 0, 1)[None].float() / 255
     severities = {key: part.severity * _plane(image, part.spread, generator) for key, part in ordered.items()}

@@ -12,6 +12,8 @@ from decimal import Context, Decimal
 import numpy as np
 from jaxtyping import Int64, UInt8
 
+from ceair.files import name_bytes
+
 ONE = 1 << 16
 """The number 1."""
 
@@ -27,7 +29,7 @@ class Draws:
     """Random whole numbers from a generator that is seeded by the hash of some words, such as (seed, file, purpose)."""
 
     def __init__(self, *words: object) -> None:
-        digest = hashlib.sha256("/".join(map(str, words)).encode("utf-8", "surrogateescape")).digest()
+        digest = hashlib.sha256(name_bytes("/".join(map(str, words)))).digest()
         self._bits = np.random.PCG64(int.from_bytes(digest[:16], "little"))
 
     def integers(self, low: int, high: int, count: int) -> Int64[np.ndarray, "n"]:

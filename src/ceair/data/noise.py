@@ -5,6 +5,8 @@ import hashlib
 import numpy as np
 from jaxtyping import UInt8
 
+from ceair.files import name_bytes
+
 
 def add_noise(clean: UInt8[np.ndarray, "h w 3"], sigma: float, name: str) -> UInt8[np.ndarray, "h w 3"]:
     """Add Gaussian noise of standard deviation `sigma`, in grey levels of 255, clip it to 8 bits and truncate.
@@ -21,7 +23,7 @@ def add_noise(clean: UInt8[np.ndarray, "h w 3"], sigma: float, name: str) -> UIn
     Source: the AirNet/PromptIR line, `uint8(clip(x + N(0, sigma^2), 0, 255))`.
     Differs: it draws all images from one stream seeded once, in the file system's order.
     """
-    digest = hashlib.blake2b(f"{name}/{float(sigma)!r}".encode("utf-8", "surrogateescape"), digest_size=16).digest()
+    digest = hashlib.blake2b(name_bytes(f"{name}/{float(sigma)!r}"), digest_size=16).digest()
     generator = np.random.Generator(np.random.PCG64(int.from_bytes(digest, "little")))
     return _truncated(clean, sigma, generator.standard_normal(clean.shape))
 

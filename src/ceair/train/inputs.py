@@ -14,6 +14,7 @@ from ceair.data.mixture import Batch, Ingredient, Mixture
 from ceair.data.sources import FilePairs, PairedFolder, PhotoSource, Source
 from ceair.degradations.camera import NOISE_SIGMA
 from ceair.errors import ConfigError, DataError
+from ceair.files import name_bytes
 from ceair.image import list_images
 from ceair.train.settings import SourceSettings, TrainSettings
 
@@ -122,7 +123,7 @@ def _held_out_scenes(clean: Sequence[Path], count: int) -> frozenset[Path]:
     """`count` of the clean images, by the hash of their stems: the same ones wherever the files lie."""
 
     def digest(path: Path) -> bytes:
-        return hashlib.blake2b(path.stem.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+        return hashlib.blake2b(name_bytes(path.stem), digest_size=8).digest()
 
     return frozenset(sorted(set(clean), key=lambda path: (digest(path), path))[:count])
 
