@@ -61,3 +61,22 @@ def test_a_file_that_went_and_came_back_is_new(path):
     assert not arrivals.look([path])
     write(path, "one", 1)
     assert [arrivals.look([path]) for _ in range(3)] == [[], [path], []]
+
+
+def test_files_of_a_folder_that_was_away_for_a_while_are_not_new(tmp_path):
+    share, away = tmp_path / "share", tmp_path / "away"
+    share.mkdir()
+    write(share / "a.png", "one", 1)
+    arrivals = Arrivals()
+    assert [arrivals.look([share / "a.png"]) for _ in range(2)] == [[], [share / "a.png"]]
+    share.rename(away)
+    assert [arrivals.look([]) for _ in range(2)] == [[], []]
+    away.rename(share)
+    assert [arrivals.look([share / "a.png"]) for _ in range(3)] == [[], [], []]
+
+
+def test_a_file_that_was_not_listed_once_is_not_new(path):
+    arrivals = Arrivals()
+    assert [arrivals.look([path]) for _ in range(2)] == [[], [path]]
+    assert not arrivals.look([])
+    assert [arrivals.look([path]) for _ in range(3)] == [[], [], []]

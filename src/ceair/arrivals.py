@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from ceair.files import is_folder
+
 State = tuple[int, int, int]
 
 
@@ -10,7 +12,8 @@ class Arrivals:
     """Tells files that have come to rest from those that are still being written.
 
     A file is at rest if its size, time and identity are the same in two looks. Each is handed out once for every state
-    of it, so that one that was of no use is handed out again when it changes, and not before.
+    of it, so that one that was of no use is handed out again when it changes, and not before. One that was deleted is
+    forgotten; one whose folder cannot be looked at, as of a share that is offline for a while, is not.
     """
 
     def __init__(self) -> None:
@@ -22,9 +25,8 @@ class Arrivals:
         now = {path: state for path in paths if (state := _state(path)) is not None}
         resting = [path for path, state in now.items() if self._last.get(path) == state]
         news = [path for path in resting if self._handed_out.get(path) != now[path]]
-        gone = self._handed_out.keys() - now.keys()
-        self._handed_out = {path: state for path, state in self._handed_out.items() if path not in gone}
-        self._handed_out |= {path: now[path] for path in news}
+        kept = {path: state for path, state in self._handed_out.items() if path in now or not _is_deleted(path)}
+        self._handed_out = kept | {path: now[path] for path in news}
         self._last = now
         return news
 
@@ -35,3 +37,14 @@ def _state(path: Path) -> State | None:
     except OSError:
         return None
     return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _is_deleted(path: Path) -> bool:
+    """Whether a file is not in its folder, which is there."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return is_folder(path.parent)
+    except OSError:
+        return False
+    return False
