@@ -112,9 +112,10 @@ def broken_off(where, number):
     script = f"""
 import os, sys
 import ceair.cli.degrade as command
+import ceair.cli.manifest as manifest
 from ceair.cli import main
 from ceair.files import open_atomically
-write, command.SAVED_EVERY = command._write, {0 if number == signal.SIGKILL else 1000}
+write, manifest.SAVED_EVERY = command._write, {0 if number == signal.SIGKILL else 1000}
 def broken_off(path, image):
     if path.name == "b.png":
         with open_atomically(path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json as to_json
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
@@ -13,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar
 
 import typer
 
+from ceair.cli.manifest import MANIFEST, Manifest
 from ceair.cli.plan import Job, plan
 from ceair.cli.process import Signals
 from ceair.errors import CeairError, DataError, ImageError
-from ceair.files import exists, real_path, remove_leftovers, sha256, write_atomically
+from ceair.files import exists, real_path, sha256
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,8 +44,6 @@ class Made(NamedTuple):
 Outcome = Literal["made", "failed", "skipped"]
 Make = Callable[["UInt8[np.ndarray, 'h w 3']", str], Iterator[Made]]
 
-MANIFEST = "manifest.json"
-SAVED_EVERY = 10.0  # seconds: what a killed job has made since then is made again, and compared with what is there
 SPREADS: tuple[Spread, ...] = ("even", "left", "right", "smooth")
 
 With = Annotated[
@@ -91,7 +89,7 @@ def degrade(
         settings, make = _cdd_open(seed, maps)
     else:
         settings, make = _single(_parts(names or "", severity, uneven), seed, maps)
-    manifest = _Manifest(output / MANIFEST, settings, overwrite)
+    manifest = Manifest(output / MANIFEST, settings, overwrite)
     with Signals() as signals:
         counts = _make_all(jobs, make, manifest, overwrite, signals)
     if json:
@@ -183,76 +181,8 @@ def _cdd_open(seed: int, maps: bool) -> tuple[dict[str, Any], Make]:
     return {"preset": Preset.cdd_open.value, "version": VERSION, "seed": seed, "maps": maps}, make
 
 
-class _Manifest:
-    """What the output folder holds and how it was made; it goes on from the one that is there.
-
-    Raises:
-        DataError: that one was made with other settings and must not be replaced, or is damaged.
-    """
-
-    def __init__(self, path: Path, settings: dict[str, Any], overwrite: bool) -> None:
-        self.path, self.settings = path, settings
-        self.images: dict[str, dict[str, Any]] = {}
-        self._replaces = False  # whether the file that is there tells of other settings
-        self._saved = time.monotonic()
-        self._swept: set[Path] = set()
-        if not exists(path):
-            return
-        try:
-            old = to_json.loads(path.read_text())
-            images, before = {image["input"]: image for image in old["images"]}, old["settings"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{path} is damaged; remove it or choose another folder") from error
-        self._replaces = before != settings
-        if not self._replaces:
-            self.images = images
-        elif not overwrite:
-            raise DataError(f"{path.parent} holds images of other settings; choose another folder or --overwrite")
-
-    def knows(self, name: str, digest: str) -> bool:
-        """Whether all images of an input of this hash are there."""
-        entry = self.images.get(name)
-        if entry is None or entry["input_sha256"] != digest:
-            return False
-        return all(exists(self.place(made["file"])) for made in entry["outputs"])
-
-    def document(self) -> dict[str, Any]:
-        from importlib.metadata import version
-
-        versions = {name: version(name) for name in ("ceair", "numpy", "pillow", "torch")}
-        images = [self.images[name] for name in sorted(self.images)]
-        return {"settings": self.settings, "versions": versions, "images": images}
-
-    def place(self, file: str) -> Path:
-        """Where a file of the folder lies, after what killed runs left beside it is removed."""
-        path = self.path.parent / file
-        if path.parent not in self._swept:
-            remove_leftovers(path.parent)
-            self._swept.add(path.parent)
-        return path
-
-    def give_way(self, name: str, digest: str) -> None:
-        """Before a file made of an input is written: no manifest must go on to tell of another in its place."""
-        entry = self.images.get(name)
-        stale = entry is not None and entry["input_sha256"] != digest
-        if stale:
-            del self.images[name]
-        if stale or self._replaces:
-            self.write()
-
-    def write_now_and_then(self) -> None:
-        """Write it if that is long ago, so that a job which is killed goes on from there."""
-        if self.images and time.monotonic() - self._saved >= SAVED_EVERY:
-            self.write()
-
-    def write(self) -> None:
-        content = (to_json.dumps(self.document(), indent=2) + "\n").encode()
-        write_atomically(self.place(self.path.name), content)
-        self._replaces, self._saved = False, time.monotonic()
-
-
 def _make_all(
-    jobs: Sequence[Job], make: Make, manifest: _Manifest, overwrite: bool, signals: Signals
+    jobs: Sequence[Job], make: Make, manifest: Manifest, overwrite: bool, signals: Signals
 ) -> Counter[Outcome]:
     """Do the jobs with a progress bar if stderr is a terminal, until a signal comes; how many ended in which way."""
     from rich.console import Console
@@ -279,7 +209,7 @@ def _make_all(
     return counts
 
 
-def _make_one(job: Job, make: Make, manifest: _Manifest, overwrite: bool) -> bool:
+def _make_one(job: Job, make: Make, manifest: Manifest, overwrite: bool) -> bool:
     """Write all versions of an image; False if they are there already."""
     from ceair.image import read_rgb
 
