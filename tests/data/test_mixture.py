@@ -332,20 +332,20 @@ def test_shrinking_goes_as_far_as_the_photo_does(tmp_path: Path) -> None:
 def test_exposure_varies_the_degraded_photo_of_a_pair_alone(tmp_path: Path) -> None:
     write(tmp_path / "input" / "a.png", value=60)
     write(tmp_path / "target" / "a.png", value=180)
-    degraded, clean = PairedFolder(tmp_path, exposure=1.5).draw(200, 16, Generator().manual_seed(0))
+    degraded, clean = PairedFolder(tmp_path, exposure=(2 / 3, 1.5)).draw(200, 16, Generator().manual_seed(0))
     levels = degraded[:, 0, 0, 0]
     assert (clean == 180).all()
     assert (degraded == levels[:, None, None, None]).all()
     assert levels.min() >= 40
     assert levels.max() <= 90
     assert 80 <= (levels < 60).sum() <= 120
-    again, _ = PairedFolder(tmp_path, exposure=1.5).draw(200, 16, Generator().manual_seed(0))
+    again, _ = PairedFolder(tmp_path, exposure=(2 / 3, 1.5)).draw(200, 16, Generator().manual_seed(0))
     assert torch.equal(again, degraded)
 
 
 def test_exposure_does_not_go_past_white(tmp_path: Path) -> None:
     write(tmp_path / "input" / "a.png", value=250)
     write(tmp_path / "target" / "a.png", value=250)
-    degraded, _ = PairedFolder(tmp_path, exposure=2.0).draw(50, 16, Generator().manual_seed(0))
+    degraded, _ = PairedFolder(tmp_path, exposure=(0.5, 2.0)).draw(50, 16, Generator().manual_seed(0))
     assert degraded.max() == 255
     assert degraded.min() >= 125

@@ -26,7 +26,7 @@ def pairs(config: Path, tmp_path: Path) -> Path:
     settings = yaml.safe_load(config.read_text())
     settings["data"] |= {
         "root": str(tmp_path),
-        "sources": {"pairs": {"path": "pairs", "kind": "pairs", "exposure": 1.5}},
+        "sources": {"pairs": {"path": "pairs", "kind": "pairs", "exposure": [0.67, 1.5]}},
         "mixture": [{"weight": 1, "source": "pairs"}],
     }
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
@@ -42,12 +42,28 @@ def test_exposure_varies_in_training_and_not_in_validation(pairs: Path) -> None:
     assert torch.allclose(kept.degraded, torch.tensor(60 / 255))
 
 
+def test_photos_are_dark_in_validation_too(pairs: Path) -> None:
+    words = ["data.sources.pairs={path: pairs/target, exposure: [0.1, 0.5]}", "validation.images=8"]
+    settings = load(TrainSettings, pairs, words)
+    for batch in (
+        training_mixture(settings).batch(0, range(4), 4, 16, CPU),
+        validation_batches(settings, CPU)["pairs"],
+    ):
+        assert batch.degraded.amax() <= 90 / 255 + 1e-6
+        assert batch.degraded.amin() >= 18 / 255 - 1e-6
+        assert torch.allclose(batch.clean, torch.tensor(180 / 255))
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("data.sources.pairs.exposure=0.5", "exposure must be 1 or more, not 0.5"),
+        (
+            "data.sources.pairs.exposure=[0, 1]",
+            r"exposure must be two factors above 0, the lower first, not \[0.0, 1.0\]",
+        ),
+        ("data.sources.pairs.exposure=[2, 1]", "the lower first"),
+        ("data.sources.pairs.exposure=[2]", "two factors"),
         ("data.sources.pairs.shrink=0.5", "shrink must be 1 or more, not 0.5"),
-        ("data.sources.pairs.kind=photos", "exposure is for pairs"),
     ],
 )
 def test_what_a_source_cannot_do_is_refused(pairs: Path, words: str, message: str) -> None:

@@ -41,7 +41,7 @@ class FilePairs:
         cache: how many of those.
         shrink: half of the crops are larger by a factor of up to this, as far as the photo goes, and are averaged down
             to the patch: they show more of a scene.
-        exposure: the degraded crops are made darker or brighter, by a random factor of up to this either way.
+        exposure: each degraded crop is made darker or brighter by a random factor between these two.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class FilePairs:
         in_memory: bool = True,
         cache: int = 64,
         shrink: float = 1.0,
-        exposure: float = 1.0,
+        exposure: Sequence[float] = (1.0, 1.0),
     ) -> None:
         self.pairs, self.shrink, self.exposure = list(pairs), shrink, exposure
         self._pool = ThreadPoolExecutor(max_workers=4)
@@ -179,9 +179,12 @@ def _crop(pair: tuple[Photo, Photo], patch: int, place: Sequence[float], turn: i
     return both[0], both[1]
 
 
-def _exposed(crops: UInt8[Tensor, "b 3 p p"], most: float, generator: Generator) -> UInt8[Tensor, "b 3 p p"]:
-    """Each crop times a factor of its own between `1 / most` and `most`, uniform in its logarithm."""
-    if most == 1:
+def _exposed(
+    crops: UInt8[Tensor, "b 3 p p"], bounds: Sequence[float], generator: Generator
+) -> UInt8[Tensor, "b 3 p p"]:
+    """Each crop times a factor of its own between two bounds, uniform in its logarithm."""
+    least, most = bounds
+    if least == most == 1:
         return crops
     draws = torch.rand(len(crops), 1, 1, 1, generator=generator)
-    return (crops * most ** (2 * draws - 1)).round().clamp(max=255).to(torch.uint8)
+    return (crops * (least * (most / least) ** draws)).round().clamp(max=255).to(torch.uint8)

@@ -82,7 +82,8 @@ def _validation_mixture(settings: TrainSettings) -> Mixture | None:
         folder = data.root / source.path
         rest = _stems(folder, source) - held_out
         try:
-            sources[name] = _source(folder, replace(source, in_memory=True, shrink=1.0, exposure=1.0), rest)
+            exposure = source.exposure if source.kind == "photos" else (1.0, 1.0)
+            sources[name] = _source(folder, replace(source, in_memory=True, shrink=1.0, exposure=exposure), rest)
         except DataError:
             continue
     ingredients = [ingredient for ingredient in data.mixture if ingredient.source in sources]

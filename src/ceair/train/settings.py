@@ -21,21 +21,23 @@ class SourceSettings:
     """A folder of photos, or of real pairs (`input/` and `target/`), relative to `data.root`.
 
     `in_memory: false` reads files as they are needed, for collections that do not fit. With `shrink` above 1, half of
-    the crops show up to so many times as much of a scene along each side, made smaller. With `exposure` above 1 each
-    degraded crop of a real pair is made darker or brighter by a factor of up to that, so that its brightness does
-    not give away which pair it is. Validation does without both.
+    the crops show up to so many times as much of a scene along each side, made smaller; validation does without.
+
+    `exposure` are two factors between which the degraded crop is made darker or brighter: photos so become dark ones,
+    as a short exposure makes them, and of real pairs the brightness no longer gives away which pair it is. Validation
+    takes pairs as they are.
     """
 
     path: Path
     kind: Literal["photos", "pairs"] = "photos"
     in_memory: bool = True
     shrink: float = 1.0
-    exposure: float = 1.0
+    exposure: tuple[float, ...] = (1.0, 1.0)
 
     def __post_init__(self) -> None:
-        _at_least(1, "", shrink=self.shrink, exposure=self.exposure)
-        if self.kind == "photos" and self.exposure != 1:
-            raise ValueError("exposure is for pairs; photos are darkened by degrade.low_light")
+        _at_least(1, "", shrink=self.shrink)
+        if len(self.exposure) != 2 or not 0 < self.exposure[0] <= self.exposure[1]:
+            raise ValueError(f"exposure must be two factors above 0, the lower first, not {list(self.exposure)}")
 
 
 @dataclass(frozen=True)
