@@ -1,4 +1,4 @@
-"""A server of the page in a process of its own, whose every connection elsewhere is written down."""
+"""What the tests of the page share: its actions on a stand-in, and a server whose every connection is written down."""
 
 import json
 import os
@@ -9,7 +9,18 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+
+from ceair.caution import load_caution
+from ceair.picture import Picture
+from ceair.restore import Restorer
+from ceair.web.actions import Actions
+from ceair.web.allowance import Allowance
+from ceair.web.folder import Folder
+from ceair.web.manners import Manners
+from ceair.web.sessions import Sessions
 
 _WATCH = """
 import os, socket
@@ -27,6 +38,28 @@ def getaddrinfo(host, *rest, **more):
     return _find(host, *rest, **more)
 socket.socket.connect, socket.getaddrinfo = connect, getaddrinfo
 """
+
+
+class Brightener(Restorer):
+    """Stands for a restorer: makes everything 40 levels brighter, in three steps, and counts its runs.
+
+    With self-ensemble it is 10 levels more, with caution 20 less.
+    """
+
+    def __init__(self, levels: int = 40) -> None:
+        self.runs, self.levels = 0, levels
+
+    def varied(self, caution=None, ensemble=False) -> "Brightener":
+        return Brightener(40 + 10 * ensemble - 20 * (caution is not None)) if caution or ensemble else self
+
+    def restore_picture(self, picture: Picture, progress=None) -> Picture:
+        self.runs += 1
+        for share in (0.3, 0.6, 1.0):
+            progress(share)
+        unit = 257 if picture.depth == 16 else 1
+        top = 65535 if picture.depth == 16 else 255
+        brighter = np.minimum(picture.samples.astype(np.int64) + self.levels * unit, top)
+        return picture.with_samples(brighter.astype(picture.samples.dtype))
 
 
 class Server:
@@ -109,3 +142,56 @@ def start_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
         if one.process.poll() is None:
             one.process.kill()
             one.process.communicate()
+
+
+@pytest.fixture
+def photo() -> Callable[..., Path]:
+    """Writes a photo of noise and returns its path."""
+
+    def write(path: Path, size=(40, 60), seed=0, **saving) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)).save(path, **saving)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def pixels() -> Callable[..., np.ndarray]:
+    """Reads the pixels of a file, apart from our own readers."""
+
+    def read(path) -> np.ndarray:
+        with Image.open(path) as image:
+            return np.asarray(image)
+
+    return read
+
+
+@pytest.fixture
+def restore(actions) -> Callable[..., list]:
+    """Restores all photos of a session and returns them."""
+
+    def run(session, strength=1.0, tell=lambda *_: None) -> list:
+        list(actions.restore(session, strength, tell))
+        return session.roll.photos
+
+    return run
+
+
+@pytest.fixture
+def stand_in() -> type:
+    """Makes what stands for a restorer."""
+    return Brightener
+
+
+@pytest.fixture
+def allowance() -> Allowance:
+    return Allowance(upload=200_000, pixels=10_000, files=3, seconds=60)
+
+
+@pytest.fixture
+def actions(tmp_path, allowance):
+    folder = Folder(tmp_path / "shown", tmp_path / "kept")
+    folder.shown.mkdir()
+    folder.kept.mkdir()
+    return Actions(Brightener(), Sessions(folder, allowance), allowance, Manners(load_caution("ceair-t")))
