@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from ceair.files import is_folder
+from ceair.files import exists, is_folder
 
 State = tuple[int, int, int]
 
@@ -41,10 +41,4 @@ def _state(path: Path) -> State | None:
 
 def _is_deleted(path: Path) -> bool:
     """Whether a file is not in its folder, which is there."""
-    try:
-        path.stat()
-    except FileNotFoundError:
-        return is_folder(path.parent)
-    except OSError:
-        return False
-    return False
+    return not exists(path) and is_folder(path.parent)

@@ -8,6 +8,9 @@ from types import ModuleType
 import pytest
 import torch
 
+from ceair.checkpoint import load_network
+from ceair.restore import Restorer
+
 FOLDER = Path(__file__).parents[2] / "examples" / "comfyui"
 
 
@@ -24,7 +27,9 @@ def nodes():
 
 @pytest.fixture(scope="module")
 def restorer(nodes):
-    (restorer,) = nodes.LoadCeair().load(" ceair-t ", "cpu")
+    with pytest.MonkeyPatch.context() as patch:  # in bfloat16 answers would differ from the reference by more
+        patch.setattr("ceair.engines.choose.computes_bf16", lambda: False)
+        (restorer,) = nodes.LoadCeair().load(" ceair-t ", "cpu")
     return restorer
 
 
@@ -43,8 +48,10 @@ def test_a_batch_is_restored_image_by_image(nodes, restorer):
     (restored,) = nodes.RestoreCeair().restore(restorer, images)
     assert (restored.shape, restored.dtype) == (images.shape, images.dtype)
     assert 0 <= restored.min() <= restored.max() <= 1
-    expected = torch.cat([restorer.restore_tensor(image[None].movedim(-1, 1)) for image in images])
-    assert torch.allclose(restored, expected.movedim(1, -1), atol=1e-6)
+    expected = Restorer(load_network("ceair-t"), "cpu").restore_tensor(images[1:].movedim(-1, 1))
+    assert torch.allclose(restored[1:], expected.movedim(1, -1), atol=2e-3)
+    alone = torch.cat([restorer.restore_tensor(image[None].movedim(-1, 1)) for image in images])
+    assert torch.allclose(restored, alone.movedim(1, -1), atol=1e-6)
 
 
 def test_strength_blends_and_alpha_stays(nodes, restorer):

@@ -1,4 +1,4 @@
-"""What the settings of a source do to the batches of a run, and that validation sees the files as they are."""
+"""What the settings of a source do to the batches of a run, and to those of its validation."""
 
 from pathlib import Path
 

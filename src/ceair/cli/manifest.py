@@ -47,9 +47,9 @@ class Manifest:
 
     def document(self) -> dict[str, Any]:
         """What is written: the settings, the versions that made the images, and each input with its outputs."""
-        from importlib.metadata import version
+        from ceair.system import version_of
 
-        versions = {name: version(name) for name in ("ceair", "numpy", "pillow", "torch")}
+        versions = {name: version_of(name) for name in ("ceair", "numpy", "pillow", "torch")}
         images = [self.images[name] for name in sorted(self.images)]
         return {"settings": self.settings, "versions": versions, "images": images}
 

@@ -71,10 +71,12 @@ def conditions(settings: StudySettings) -> list[Condition]:
         ImageError: a file is no image.
     """
     found: dict[str, Condition] = {}
-    for condition in (condition for one in settings.sets for condition in _conditions(settings, one)):
-        if condition.name in found:
-            raise ConfigError(f"two conditions of the study's sets are called `{condition.name}`; name each set once")
-        found[condition.name] = condition
+    for one in settings.sets:
+        for condition in _conditions(settings, one):
+            if found.setdefault(condition.name, condition) is not condition:
+                raise ConfigError(
+                    f"two conditions of the study's sets are called `{condition.name}`; name each set once"
+                )
     for path in dict.fromkeys(path for condition in found.values() for _, path in condition.files):
         _check_size(path)
     return list(found.values())

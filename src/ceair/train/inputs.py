@@ -81,8 +81,8 @@ def _validation_mixture(settings: TrainSettings) -> Mixture | None:
     for name, source in data.sources.items():
         folder = data.root / source.path
         rest = _stems(folder, source) - held_out
+        exposure = source.exposure if source.kind == "photos" else (1.0, 1.0)
         try:
-            exposure = source.exposure if source.kind == "photos" else (1.0, 1.0)
             sources[name] = _source(folder, replace(source, in_memory=True, shrink=1.0, exposure=exposure), rest)
         except DataError:
             continue

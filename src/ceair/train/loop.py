@@ -55,8 +55,10 @@ def train(settings: TrainSettings, network: NetworkConfig | None = None) -> Path
     fabric.launch()
     if devices.threads:
         torch.set_num_threads(devices.threads)
-    if fabric.is_global_zero and fabric.device.type == "cpu" and devices.precision == "bf16-mixed":
-        _warn_of_slow_bf16()
+    slow = devices.precision == "bf16-mixed" and fabric.device.type == "cpu" and not computes_bf16()
+    if slow and fabric.is_global_zero:
+        line = "this processor has no instructions for bfloat16: devices.precision=32-true is many times as fast"
+        print(line, file=sys.stderr)
     run = Run(fabric, settings, network or preset(settings.preset).network)
     with _stop_on_signals(fabric.is_global_zero) as stopped:
         signalled = run.loop(stopped)
@@ -64,12 +66,6 @@ def train(settings: TrainSettings, network: NetworkConfig | None = None) -> Path
     if signalled and fabric.is_global_zero:
         raise SystemExit(128 + signalled)
     return run.weights_path if fabric.is_global_zero else None
-
-
-def _warn_of_slow_bf16() -> None:
-    if not computes_bf16():
-        line = "this processor has no instructions for bfloat16: devices.precision=32-true is many times as fast"
-        print(line, file=sys.stderr)
 
 
 class Run:
