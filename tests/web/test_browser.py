@@ -68,23 +68,11 @@ class Page:
         self.until(lambda: words in self.text("#message"))
 
     def download(self, selector="#download"):
-        """The file that a click on a button brings.
-
-        A click in the moment in which the page gets a new result asks for the file of the old one, which is gone: after
-        some seconds without a file it is clicked again, as a visitor would.
-        """
+        """The file that a click on a button brings."""
         shutil.rmtree(self.downloads, ignore_errors=True)
+        self.driver.execute_script("arguments[0].click()", self.see(selector))
         done = lambda: [path for path in self.downloads.glob("*") if not path.name.endswith(".crdownload")]  # noqa: E731
-        clicked = -PATIENCE
-
-        def arrived():
-            nonlocal clicked
-            if not self.downloads.is_dir() and time.monotonic() > clicked + 5:
-                self.driver.execute_script("arguments[0].click()", self.see(selector))
-                clicked = time.monotonic()
-            return done()
-
-        return self.until(arrived)[0]
+        return self.until(done)[0]
 
     def tab(self, name):
         tabs = self.driver.find_elements(By.CSS_SELECTOR, "button[role=tab]")
