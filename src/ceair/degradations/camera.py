@@ -47,14 +47,15 @@ def defocus(image: Images, severity: Severity, generator: Generator) -> Images:
 
 
 def motion_blur(image: Images, severity: Severity, generator: Generator) -> Images:
-    """Blur along a smoothly bending path, as a shaken or panned camera does."""
+    """Blur along a path, as a shaken or panned camera does: most are nearly straight, some bend or wind."""
     steps = 48
     reach = math.ceil(SHAKE_LENGTH / 2) + 1
     start = uniform(image, generator, 0, 2 * math.pi)
     bend = uniform(image, generator, -2.5, 2.5)
     wobble = 0.25 * torch.randn(len(image), 1, 1, steps, generator=generator, device=image.device)
     along = torch.linspace(0, 1, steps, device=image.device)
-    heading = start + bend * along + wobble.cumsum(-1) * uniform(image, generator)
+    # An exposure is short against the sway of a hand, so most paths have little of the bends there could be.
+    heading = start + (bend * along + wobble.cumsum(-1)) * uniform(image, generator).square()
     path = torch.stack((heading.cos(), heading.sin()), dim=-1)[:, 0, 0].cumsum(-2) / steps
     path = path - path.mean(-2, keepdim=True)
     grid = _kernel_grid(reach, image.device)
