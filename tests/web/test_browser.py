@@ -144,7 +144,7 @@ def test_a_photo_comes_back_as_the_command_restores_it(visit, server, photo, tmp
     number = visit.see("#strength input[type=number]")
     number.send_keys(Keys.CONTROL, "a")
     number.send_keys("0", Keys.TAB)
-    visit.until(lambda: "0.0" in visit.text("#numbers .tiles"))
+    visit.until(lambda: "0.0\nof 255 is the mean change" in visit.text("#numbers .tiles"))
     write_picture(expected, read_picture(photo))
     assert visit.download().read_bytes() == expected.read_bytes()
     assert all(url.startswith((server.address, "data:", "blob:")) for url in visit.asked())

@@ -206,6 +206,13 @@ def test_a_name_that_no_machine_has_is_refused_in_one_sentence(host):
     assert str(caught.value) == f"cannot listen on {host}: no machine has such a name; choose another --host"
 
 
+def test_answers_are_sent_at_once():
+    with _listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 @pytest.mark.parametrize(
     "words", [("--max-upload", "lots"), ("--port", "70000"), ("--root-path", "ceair"), ("--keep", "0"), ("photo.jpg",)]
 )

@@ -42,6 +42,7 @@ class Photo:
         seconds: that restoring took; None before.
         strength: of the result that is there, 1 being all that the network changes.
         result, before, after: the result and what the page shows of the photo and of the result.
+        replaced: the result before that, if there was one.
         figures: what was changed, in numbers.
         facts: size, depth, what is kept; short phrases.
         error: why there is no result, one sentence.
@@ -57,6 +58,7 @@ class Photo:
     result: Path | None = None
     before: Path | None = None
     after: Path | None = None
+    replaced: Path | None = None
     figures: Figures | None = None
     facts: tuple[str, ...] = ()
     error: str | None = None
@@ -157,10 +159,10 @@ def _develop(photo: Photo, picture: Picture, restored: Samples, strength: float)
     write_picture(target, result)
     after = write_preview(result, folder / "after")
     figures = compare(picture, result, photo.truth)
-    before = photo.result
+    if photo.replaced is not None:
+        shutil.rmtree(photo.replaced.parent, ignore_errors=True)
+    photo.replaced = photo.result  # stays until the next comes, as pages offer it while the other photos get theirs
     photo.result, photo.after, photo.figures, photo.strength = target, after, figures, strength
-    if before is not None:
-        shutil.rmtree(before.parent, ignore_errors=True)
 
 
 def _result_name(name: str, image_format: str) -> str:
