@@ -123,8 +123,8 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.create_server(place[:2], family=family, backlog=128)
-        # What is accepted inherits it. asyncio sets it on sockets made for TCP by name only; without it the second of two
-        # small writes waits 40 ms for the other end to say that it has the first.
+        # What is accepted inherits it. asyncio sets it on sockets made for TCP by name only; without it the second of
+        # two small writes waits 40 ms for the other end to say that it has the first.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listener
     except (UnicodeError, socket.gaierror) as error:  # the first of parts that are empty or have more than 63 letters
