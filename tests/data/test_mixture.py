@@ -329,23 +329,26 @@ def test_shrinking_goes_as_far_as_the_photo_does(tmp_path: Path) -> None:
     assert crops.shape == (30, 3, 24, 24)
 
 
+def exposed(folder: Path, value: int, bounds: tuple[float, float]) -> Batch:
+    """200 patches of grey pairs, the degraded ones made darker or brighter."""
+    for part, level in (("input", value), ("target", 180)):
+        write(folder / part / "a.png", value=level)
+    ingredient = Ingredient("pairs", 1, exposure=bounds)
+    return Mixture({"pairs": PairedFolder(folder)}, [ingredient], 0, 200).batch(0, [0], 1, 16, CPU)
+
+
 def test_exposure_varies_the_degraded_photo_of_a_pair_alone(tmp_path: Path) -> None:
-    write(tmp_path / "input" / "a.png", value=60)
-    write(tmp_path / "target" / "a.png", value=180)
-    degraded, clean = PairedFolder(tmp_path, exposure=(2 / 3, 1.5)).draw(200, 16, Generator().manual_seed(0))
-    levels = degraded[:, 0, 0, 0]
-    assert (clean == 180).all()
-    assert (degraded == levels[:, None, None, None]).all()
+    batch = exposed(tmp_path, 60, (2 / 3, 1.5))
+    levels = (255 * batch.degraded[:, :1, :1, :1]).round()
+    assert torch.allclose(batch.clean, torch.tensor(180 / 255))
+    assert torch.allclose(255 * batch.degraded, levels.expand_as(batch.degraded))
     assert levels.min() >= 40
     assert levels.max() <= 90
     assert 80 <= (levels < 60).sum() <= 120
-    again, _ = PairedFolder(tmp_path, exposure=(2 / 3, 1.5)).draw(200, 16, Generator().manual_seed(0))
-    assert torch.equal(again, degraded)
+    assert torch.equal(exposed(tmp_path, 60, (2 / 3, 1.5)).degraded, batch.degraded)
 
 
 def test_exposure_does_not_go_past_white(tmp_path: Path) -> None:
-    write(tmp_path / "input" / "a.png", value=250)
-    write(tmp_path / "target" / "a.png", value=250)
-    degraded, _ = PairedFolder(tmp_path, exposure=(0.5, 2.0)).draw(50, 16, Generator().manual_seed(0))
-    assert degraded.max() == 255
-    assert degraded.min() >= 125
+    degraded = exposed(tmp_path, 250, (0.5, 2.0)).degraded
+    assert degraded.max() == 1
+    assert degraded.min() >= 125 / 255 - 1e-6

@@ -26,8 +26,8 @@ def pairs(config: Path, tmp_path: Path) -> Path:
     settings = yaml.safe_load(config.read_text())
     settings["data"] |= {
         "root": str(tmp_path),
-        "sources": {"pairs": {"path": "pairs", "kind": "pairs", "exposure": [0.67, 1.5]}},
-        "mixture": [{"weight": 1, "source": "pairs"}],
+        "sources": {"pairs": {"path": "pairs", "kind": "pairs"}},
+        "mixture": [{"weight": 1, "source": "pairs", "exposure": [0.67, 1.5]}],
     }
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
     return tmp_path / "config.yaml"
@@ -43,7 +43,11 @@ def test_exposure_varies_in_training_and_not_in_validation(pairs: Path) -> None:
 
 
 def test_photos_are_dark_in_validation_too(pairs: Path) -> None:
-    words = ["data.sources.pairs={path: pairs/target, exposure: [0.1, 0.5]}", "validation.images=8"]
+    words = [
+        "data.sources.pairs={path: pairs/target}",
+        "data.mixture=[{weight: 1, source: pairs, exposure: [0.1, 0.5]}]",
+        "validation.images=8",
+    ]
     settings = load(TrainSettings, pairs, words)
     for batch in (
         training_mixture(settings).batch(0, range(4), 4, 16, CPU),
@@ -58,14 +62,14 @@ def test_photos_are_dark_in_validation_too(pairs: Path) -> None:
     ("words", "message"),
     [
         (
-            "data.sources.pairs.exposure=[0, 1]",
-            r"exposure must be two factors above 0, the lower first, not \[0.0, 1.0\]",
+            "data.mixture=[{weight: 1, source: pairs, exposure: [0, 1]}]",
+            r"`pairs`: exposure must be two factors above 0, the lower first, not \[0.0, 1.0\]",
         ),
-        ("data.sources.pairs.exposure=[2, 1]", "the lower first"),
-        ("data.sources.pairs.exposure=[2]", "two factors"),
+        ("data.mixture=[{weight: 1, source: pairs, exposure: [2, 1]}]", "the lower first"),
+        ("data.mixture=[{weight: 1, source: pairs, exposure: [2]}]", "two factors"),
         ("data.sources.pairs.shrink=0.5", "shrink must be 1 or more, not 0.5"),
     ],
 )
-def test_what_a_source_cannot_do_is_refused(pairs: Path, words: str, message: str) -> None:
+def test_what_a_source_or_an_ingredient_cannot_do_is_refused(pairs: Path, words: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load(TrainSettings, pairs, [words])

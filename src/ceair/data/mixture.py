@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import repeat
 
 import torch
-from jaxtyping import Float, Int8
+from jaxtyping import Float, Int8, UInt8
 from torch import Generator, Tensor
 
 from ceair.data.kinds import present, unknown
@@ -32,6 +32,9 @@ class Ingredient:
         source: name of the source of its patches.
         weight: how often it is drawn, relative to the other ingredients.
         degrade: the range of severities of each degradation that may be applied; none for clean or real pairs.
+        exposure: two factors between which each degraded patch is made darker or brighter before that: photos so become
+            dark ones, as a short exposure makes them, and the brightness of a real pair no longer gives away which one
+            it is. Validation takes real pairs as they are.
         pick: how many of them to apply to a group, chosen at random; 0 for all.
         uneven: share of groups whose severities vary over the image.
         apart: share of groups in which degradations do not overlap but lie side by side, every second one acting where
@@ -42,6 +45,7 @@ class Ingredient:
     source: str
     weight: float
     degrade: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    exposure: tuple[float, ...] = (1.0, 1.0)
     pick: int = 0
     uneven: float = 0.0
     apart: float = 0.0
@@ -58,6 +62,10 @@ class Ingredient:
                 raise ConfigError(f"there is no degradation `{name}`; choose from {', '.join(DEGRADATIONS)}")
             if len(bounds) != 2 or not 0 <= bounds[0] <= bounds[1] <= 1:
                 raise ConfigError(f"`{name}` needs two severities in [0, 1], the lower first, not {list(bounds)}")
+        if len(self.exposure) != 2 or not 0 < self.exposure[0] <= self.exposure[1]:
+            raise ConfigError(
+                f"`{self.label}`: exposure must be two factors above 0, the lower first, not {list(self.exposure)}"
+            )
         if not 0 <= self.pick <= len(self.degrade) or not 0 <= self.uneven <= 1:
             raise ConfigError(f"`{self.label}`: pick must be 0 to {len(self.degrade)} and uneven in [0, 1]")
         at_once = self.pick or len(self.degrade)
@@ -145,9 +153,11 @@ class Mixture:
         return self.ingredients[min(index, len(self.ingredients) - 1)]
 
     def _make(self, ingredient: Ingredient, seed: int, count: int, patch: int, device: torch.device) -> Batch:
-        crops = self.sources[ingredient.source].draw(count, patch, Generator().manual_seed(seed))
-        degraded, clean = (_to_unit(crop, device) for crop in crops)
-        real = not torch.equal(*crops)
+        draws = Generator().manual_seed(seed)
+        before, after = self.sources[ingredient.source].draw(count, patch, draws)
+        before = _exposed(before, ingredient.exposure, draws)
+        degraded, clean = _to_unit(before, device), _to_unit(after, device)
+        real = not torch.equal(before, after)
         severities: dict[str, Tensor] = {}
         if ingredient.degrade:
             generator = Generator(device).manual_seed(seed)
@@ -180,6 +190,17 @@ def draw_severities(
         severity = strength(name)
         severities[name] = severity * severity_map(images, generator) if is_uneven else severity
     return severities
+
+
+def _exposed(
+    crops: UInt8[Tensor, "b 3 p p"], bounds: Sequence[float], generator: Generator
+) -> UInt8[Tensor, "b 3 p p"]:
+    """Each crop times a factor of its own between two bounds, uniform in its logarithm."""
+    least, most = bounds
+    if least == most == 1:
+        return crops
+    draws = torch.rand(len(crops), 1, 1, 1, generator=generator)
+    return (crops * (least * (most / least) ** draws)).round().clamp(max=255).to(torch.uint8)
 
 
 def _to_unit(crops: Tensor, device: torch.device) -> Tensor:

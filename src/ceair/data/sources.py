@@ -41,18 +41,12 @@ class FilePairs:
         cache: how many of those.
         shrink: half of the crops are larger by a factor of up to this, as far as the photo goes, and are averaged down
             to the patch: they show more of a scene.
-        exposure: each degraded crop is made darker or brighter by a random factor between these two.
     """
 
     def __init__(
-        self,
-        pairs: Sequence[tuple[Path, Path]],
-        in_memory: bool = True,
-        cache: int = 64,
-        shrink: float = 1.0,
-        exposure: Sequence[float] = (1.0, 1.0),
+        self, pairs: Sequence[tuple[Path, Path]], in_memory: bool = True, cache: int = 64, shrink: float = 1.0
     ) -> None:
-        self.pairs, self.shrink, self.exposure = list(pairs), shrink, exposure
+        self.pairs, self.shrink = list(pairs), shrink
         self._pool = ThreadPoolExecutor(max_workers=4)
 
         def read(index: int) -> tuple[Photo, Photo]:
@@ -80,7 +74,7 @@ class FilePairs:
         drawn = zip(photos, places, turns, factors, strict=True)
         crops = [_crop(pair, patch, place, turn, factor) for pair, place, turn, factor in drawn]
         degraded, clean = (torch.stack(part) for part in zip(*crops, strict=True))
-        return _exposed(degraded, self.exposure, generator), clean
+        return degraded, clean
 
 
 class PhotoSource(FilePairs):
@@ -177,14 +171,3 @@ def _crop(pair: tuple[Photo, Photo], patch: int, place: Sequence[float], turn: i
     both = torch.rot90(both, turn % 4, dims=(-2, -1))
     both = both.flip(-1) if turn >= 4 else both
     return both[0], both[1]
-
-
-def _exposed(
-    crops: UInt8[Tensor, "b 3 p p"], bounds: Sequence[float], generator: Generator
-) -> UInt8[Tensor, "b 3 p p"]:
-    """Each crop times a factor of its own between two bounds, uniform in its logarithm."""
-    least, most = bounds
-    if least == most == 1:
-        return crops
-    draws = torch.rand(len(crops), 1, 1, 1, generator=generator)
-    return (crops * (least * (most / least) ** draws)).round().clamp(max=255).to(torch.uint8)

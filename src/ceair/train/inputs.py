@@ -81,12 +81,15 @@ def _validation_mixture(settings: TrainSettings) -> Mixture | None:
     for name, source in data.sources.items():
         folder = data.root / source.path
         rest = _stems(folder, source) - held_out
-        exposure = source.exposure if source.kind == "photos" else (1.0, 1.0)
         try:
-            sources[name] = _source(folder, replace(source, in_memory=True, shrink=1.0, exposure=exposure), rest)
+            sources[name] = _source(folder, replace(source, in_memory=True, shrink=1.0), rest)
         except DataError:
             continue
-    ingredients = [ingredient for ingredient in data.mixture if ingredient.source in sources]
+    ingredients = [
+        replace(ingredient, exposure=(1.0, 1.0)) if data.sources[ingredient.source].kind == "pairs" else ingredient
+        for ingredient in data.mixture
+        if ingredient.source in sources
+    ]
     return Mixture(sources, ingredients, seed=0, group_size=data.group_size) if ingredients else None
 
 
@@ -143,7 +146,7 @@ def _ingredients(part: Part, images: int) -> list[Ingredient]:
 
 def _source(folder: Path, source: SourceSettings, held_out: frozenset[str]) -> Source:
     kind = PhotoSource if source.kind == "photos" else PairedFolder
-    return kind(folder, held_out, in_memory=source.in_memory, shrink=source.shrink, exposure=source.exposure)
+    return kind(folder, held_out, in_memory=source.in_memory, shrink=source.shrink)
 
 
 def _stems(folder: Path, source: SourceSettings) -> frozenset[str]:

@@ -22,22 +22,15 @@ class SourceSettings:
 
     `in_memory: false` reads files as they are needed, for collections that do not fit. With `shrink` above 1, half of
     the crops show up to so many times as much of a scene along each side, made smaller; validation does without.
-
-    `exposure` are two factors between which the degraded crop is made darker or brighter: photos so become dark ones,
-    as a short exposure makes them, and of real pairs the brightness no longer gives away which pair it is. Validation
-    takes pairs as they are.
     """
 
     path: Path
     kind: Literal["photos", "pairs"] = "photos"
     in_memory: bool = True
     shrink: float = 1.0
-    exposure: tuple[float, ...] = (1.0, 1.0)
 
     def __post_init__(self) -> None:
         _at_least(1, "", shrink=self.shrink)
-        if len(self.exposure) != 2 or not 0 < self.exposure[0] <= self.exposure[1]:
-            raise ValueError(f"exposure must be two factors above 0, the lower first, not {list(self.exposure)}")
 
 
 @dataclass(frozen=True)
