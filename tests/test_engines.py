@@ -222,7 +222,7 @@ def test_memory_lowers_tiles_and_says_when_it_is_too_little():
     image = np.zeros((700, 900, 3), np.uint8)
     from ceair.system import resident_memory
 
-    restorer.memory = resident_memory() + 60_000_000
+    restorer.inference.memory = resident_memory() + 60_000_000
     restorer.restore_tensor(torch.from_numpy(image).permute(2, 0, 1)[None].float(), told.append)
     assert len(told) > 4
 

@@ -154,7 +154,7 @@ def test_however_small_they_are_only_some_are_in_memory(restorer, folder, monkey
 
 def test_a_restorer_with_little_memory_gets_one_image_at_a_time(restorer, folder, monkeypatch):
     todo = folder(*[(8, 8)] * 4)
-    restorer.memory = 1
+    restorer.inference.memory = 1
     watched = Watched(monkeypatch, restorer)
     monkeypatch.setattr(restorer, "restore_picture", lambda picture, _: picture)
     assert len(list(restore_all(todo, lambda: restorer))) == 4

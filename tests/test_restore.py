@@ -75,8 +75,8 @@ def test_windows_cover_each_pixel_with_a_total_weight_of_one(length, tile, overl
 
 def test_a_batch_is_worked_on_in_parts_that_memory_allows(monkeypatch):
     restorer, sizes = Restorer(brightening(), "cpu", Limits(whole=3000, tile=1024)), []
-    whole = restorer._whole
-    monkeypatch.setattr(restorer, "_whole", lambda some: sizes.append(len(some)) or whole(some))
+    whole = restorer.inference._whole
+    monkeypatch.setattr(restorer.inference, "_whole", lambda some: sizes.append(len(some)) or whole(some))
     degraded, shares = torch.rand(5, 3, 32, 40), []
     restored = restorer.restore_tensor(degraded, shares.append)
     assert sizes == [2, 2, 1]

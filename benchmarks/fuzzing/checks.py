@@ -38,7 +38,7 @@ def make_unchanged_restorer() -> Any:
 
     network = build(NetworkConfig((8, 8), (0, 0), (0,), 2, "gated_conv"))
     restorer = Restorer(network, "cpu")
-    restorer.engine = Unchanged(restorer.device)
+    restorer.inference.engine = Unchanged(restorer.device)
     return restorer
 
 

@@ -257,9 +257,9 @@ def _pixels(source: Path) -> int:
 
 
 def _pixels_ahead(restorer: Restorer) -> int:
-    if restorer.memory is None:
+    if restorer.inference.memory is None:
         free = available_memory()
         room = AHEAD * _SHARE * _BYTES_PER_PIXEL if free is None else free // 2
     else:
-        room = restorer.memory - resident_memory()
+        room = restorer.inference.memory - resident_memory()
     return max(1, min(AHEAD, room // _SHARE // _BYTES_PER_PIXEL))

@@ -1,40 +1,30 @@
 """The one path from a degraded image to a restored one; the command line, evaluation and web page all take it."""
 
-from collections.abc import Callable, Sequence
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
 import numpy as np
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
 from ceair import pretrained
-from ceair.caution import Caution, Damping, blended, load_caution, moments
+from ceair.caution import Caution, Damping, load_caution
 from ceair.checkpoint import find_weights, load_network
 from ceair.engines import Engine, SelfEnsemble, find_device, make_engine
-from ceair.errors import CeairError, ImageError
+from ceair.errors import ImageError
 from ceair.image import Picture, from_pillow, read_picture
-from ceair.limits import Limits, affordable
+from ceair.inference import Inference, Pixels, Tell, luma
+from ceair.limits import Limits
 from ceair.models import UNet
 from ceair.models.rank_scale import RankScale, with_rank_scale
-from ceair.nn.resample import pad_to_multiple
-from ceair.tiles import Bands, Place, spread_crops, tile_shape, windows
 
 __all__ = ["Limits", "Restorer", "find_device"]
 
-Pixels = Shaped[np.ndarray, "..."]
-"""`h w`, `h w 3` or `h w 4`: uint8, uint16, or floating point in [0, 1]."""
-
 AnyImage = TypeVar("AnyImage", Picture, Pixels, Tensor, Image.Image)
-
-Read = Callable[[Place], Float[Tensor, "1 3 h w"]]
-Write = Callable[[slice, Float[Tensor, "3 h w"]], None]
-Tell = Callable[[float], None]
-
-_LOOK_SIDE = 256  # of the crops that are looked at; smaller ones show the network more borders than image
 
 
 class Restorer:
@@ -60,6 +50,8 @@ class Restorer:
 
     Attributes:
         network: what restores, with its directions scaled; explanations read it.
+        inference: how it is brought to images of any size.
+        card: what is known of the weights, as `ceair models` tells it.
 
     Raises:
         CeairError: the device or engine is unknown or absent, tiles are not larger than twice their overlap, or the
@@ -84,11 +76,9 @@ class Restorer:
     ) -> None:
         self.card = dict[str, Any]()
         self.network = network if rank_scale is None else with_rank_scale(network, rank_scale)
-        self.damping = Damping(strength, load_caution("ceair-t") if cautious is True else cautious or None)
-        self.engine = _in_passes(make_engine(self.network, device, engine, precision, compiled), ensemble)
-        self.limits, self.overlap, self.memory = limits or Limits(), overlap, memory
-        if not 0 <= 2 * overlap < self.limits.tile:
-            raise CeairError(f"tiles of {self.limits.tile} pixels must be larger than twice their overlap, {overlap}")
+        damping = Damping(strength, load_caution("ceair-t") if cautious is True else cautious or None)
+        passes = _in_passes(make_engine(self.network, device, engine, precision, compiled), ensemble)
+        self.inference = Inference(passes, damping, limits or Limits(), overlap, memory)
 
     @classmethod
     def from_pretrained(
@@ -139,9 +129,11 @@ class Restorer:
     def varied(self, caution: Caution | None = None, ensemble: bool = False) -> "Restorer":
         """One with the same network, engine and strength, as cautious as this judge, with self-ensemble or without."""
         other = copy(self)
-        other.damping = Damping(self.damping.strength, caution)
-        single = self.engine.engine if isinstance(self.engine, SelfEnsemble) else self.engine
-        other.engine = _in_passes(single, ensemble)
+        engine = self.inference.engine
+        passes = _in_passes(engine.engine if isinstance(engine, SelfEnsemble) else engine, ensemble)
+        other.inference = replace(
+            self.inference, engine=passes, damping=Damping(self.inference.damping.strength, caution)
+        )
         return other
 
     save_pretrained, push_to_hub = pretrained.save, pretrained.push
@@ -149,7 +141,7 @@ class Restorer:
     @property
     def device(self) -> torch.device:
         """Where the network is computed."""
-        return self.engine.device
+        return self.inference.engine.device
 
     @overload
     def __call__(self, image: str | Path) -> Image.Image | Picture: ...
@@ -186,7 +178,7 @@ class Restorer:
 
     def restore_picture(self, picture: Picture, progress: Tell | None = None) -> Picture:
         """Restore the colours of a picture; everything else of it stays. `progress` is as in `restore_tensor`."""
-        return picture.with_samples(self._restore_samples(picture.samples, progress))
+        return picture.with_samples(self.inference.samples(picture.samples, progress))
 
     def restore_tensor(
         self, degraded: Float[Tensor, "b 3 h w"], progress: Tell | None = None
@@ -199,104 +191,7 @@ class Restorer:
         Raises:
             CeairError: not even the smallest tiles fit into the memory that was allowed.
         """
-        degraded = degraded.detach()
-        height, width = degraded.shape[-2:]
-        limits = self._limits()
-        if height * width <= limits.whole:
-            return self._restore_together(degraded, max(1, limits.whole // (height * width)), progress)
-        restored = torch.empty_like(degraded)
-        for index, image in enumerate(degraded):
-
-            def write(rows: slice, band: Float[Tensor, "3 h w"], target: Tensor = restored[index]) -> None:
-                target[:, rows] = band.to(target.device, target.dtype)
-
-            def read(place: Place, source: Tensor = image) -> Float[Tensor, "1 3 h w"]:
-                return source[None, :, place.rows, place.columns].float()
-
-            def tell(share: float, before: int = index) -> None:
-                _tell(progress, (before + share) / len(degraded))
-
-            self._in_tiles(height, width, limits, read, write, tell)
-        return restored
-
-    def _restore_together(
-        self, degraded: Float[Tensor, "b 3 h w"], most: int, progress: Tell | None
-    ) -> Float[Tensor, "b 3 h w"]:
-        """Restore images that need no tiles, at most so many at a time."""
-        restored = torch.empty_like(degraded)
-        for first in range(0, len(degraded), most):
-            some = degraded[first : first + most]
-            restored[first : first + most] = self._whole(some.float()).to(degraded.device, degraded.dtype)
-            _tell(progress, (first + len(some)) / len(degraded))
-        return restored
-
-    def _restore_samples(self, samples: Pixels, progress: Tell | None) -> Pixels:
-        """Restore `h w c` integers, c being 1 or 3, a tile at a time: they are never all there as floats."""
-        whole = float(np.iinfo(samples.dtype).max)
-        restored = np.empty_like(samples)
-
-        def read(place: Place) -> Float[Tensor, "1 3 h w"]:
-            crop = torch.from_numpy(samples[place.rows, place.columns].astype(np.float32) / np.float32(whole))
-            return crop.permute(2, 0, 1).expand(3, -1, -1)[None]
-
-        def write(rows: slice, band: Float[Tensor, "3 h w"]) -> None:
-            planes = band if samples.shape[-1] == 3 else _luma(band)[None]
-            restored[rows] = (planes * whole).round().permute(1, 2, 0).numpy()
-
-        height, width = samples.shape[:2]
-        limits = self._limits()
-        if height * width <= limits.whole:
-            write(slice(0, height), self._whole(read(Place(slice(0, height), slice(0, width))))[0])
-            _tell(progress, 1.0)
-        else:
-            self._in_tiles(height, width, limits, read, write, lambda share: _tell(progress, share))
-        return restored
-
-    def _whole(self, degraded: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
-        height, width = degraded.shape[-2:]
-        restored = self.engine.restore(self._padded(degraded))[..., :height, :width]
-        return self.damping.apply(degraded, restored)
-
-    def _share(self, height: int, width: int, look: int, context: Any, read: Read) -> float:
-        """How much of the change to apply to an image in tiles, from crops of it that are restored before."""
-        if self.damping.caution is None:
-            return self.damping.strength
-        most = min(look, height * width - 1)  # crops and not the whole image, as only those fit into memory for sure
-        found = []
-        for place in spread_crops(height, width, _LOOK_SIDE, most, self.engine.size_multiple):
-            crop = read(place)
-            restored = self.engine.restore_crop(self._padded(crop), context)
-            found.append(moments(crop.cpu(), restored[..., : crop.shape[-2], : crop.shape[-1]])[0])
-        return self.damping.share(torch.stack(found).mean(0))
-
-    def _in_tiles(self, height: int, width: int, limits: Limits, read: Read, write: Write, tell: Tell) -> None:
-        multiple = self.engine.size_multiple
-        look = limits.look if height * width <= limits.look else limits.look // 2
-        context = self._look(spread_crops(height, width, _LOOK_SIDE, look, multiple), read)
-        share = self._share(height, width, look, context, read)
-        side = max(2, -(-limits.tile // multiple)) * multiple
-        high, wide = tile_shape(height, width, side, self.overlap, multiple)
-        rows = windows(height, high, self.overlap, multiple)
-        columns = windows(width, wide, self.overlap, multiple)
-        bands = Bands(width, rows, columns)
-        for row in range(len(rows)):
-            for column, place in bands.places(row):
-                crop = read(place)
-                high, wide = crop.shape[-2:]
-                restored = self.engine.restore_crop(self._padded(crop), context)[..., :high, :wide]
-                bands.add(row, column, blended(crop, restored, share)[0])
-                tell((row * len(columns) + column + 1) / (len(rows) * len(columns)))
-            for strip, pixels in bands.finish(row):
-                write(strip, pixels)
-
-    def _look(self, places: Sequence[Place], read: Read) -> Any:
-        return self.engine.look(self._padded(torch.cat([read(place) for place in places])))
-
-    def _padded(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h2 w2"]:
-        return pad_to_multiple(images, self.engine.size_multiple)
-
-    def _limits(self) -> Limits:
-        return affordable(self.limits, self.engine, self.memory)
+        return self.inference.tensor(degraded, progress)
 
     def _restore_any_tensor(self, image: Tensor) -> Tensor:
         if image.ndim not in (3, 4) or image.shape[-3] != 3 or not image.is_floating_point() or not image.numel():
@@ -315,23 +210,14 @@ class Restorer:
         colours = image[..., None] if image.ndim == 2 else image[..., :3]
         result: Pixels = image.copy()
         target = result[..., None] if image.ndim == 2 else result[..., :3]
-        target[...] = self._restore_samples(colours, None) if integers else self._restore_floats(colours)
+        target[...] = self.inference.samples(colours, None) if integers else self._restore_floats(colours)
         return result
 
     def _restore_floats(self, colours: Pixels) -> Pixels:
         planes = torch.from_numpy(np.ascontiguousarray(colours, np.float32)).permute(2, 0, 1)
         restored = self.restore_tensor(planes.expand(3, -1, -1)[None])[0]
-        return (_luma(restored)[None] if colours.shape[-1] == 1 else restored).permute(1, 2, 0).numpy()
+        return (luma(restored)[None] if colours.shape[-1] == 1 else restored).permute(1, 2, 0).numpy()
 
 
 def _in_passes(engine: Engine, ensemble: bool) -> Engine:
     return SelfEnsemble(engine) if ensemble else engine
-
-
-def _luma(image: Float[Tensor, "3 h w"]) -> Float[Tensor, "h w"]:
-    return 0.299 * image[0] + 0.587 * image[1] + 0.114 * image[2]
-
-
-def _tell(progress: Tell | None, share: float) -> None:
-    if progress is not None:
-        progress(share)

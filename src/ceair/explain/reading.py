@@ -105,7 +105,7 @@ def explain(
 def _network(restorer: Restorer | UNet) -> tuple[UNet, Limits]:
     if isinstance(restorer, UNet):
         return restorer.eval(), _LIMITS
-    return restorer.network.eval(), affordable(_LIMITS, restorer.engine, restorer.memory)
+    return restorer.network.eval(), affordable(_LIMITS, restorer.inference.engine, restorer.inference.memory)
 
 
 def _samples(image: str | Path | Image.Image | Picture | Pixels) -> Pixels:

@@ -35,5 +35,5 @@ limits.</p></section>
 <kbd>Home</kbd> and <kbd>End</kbd> show all of the one or the other. <kbd>Ctrl</kbd>+<kbd>V</kbd> pastes a
 photo.</p></section>
 <section><h2>Computed by</h2>
-<p>{escape(restorer.engine.name)} on {escape(str(restorer.device))}.</p></section>
+<p>{escape(restorer.inference.engine.name)} on {escape(str(restorer.device))}.</p></section>
 </div>"""
