@@ -4,6 +4,7 @@ import io
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,21 @@ _OTHERS = {
     "an SVG drawing": rb"(?i)\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?(<!doctype svg[^>]*>\s*)?<svg",
     "a web page": rb"(?i)\s*(<!doctype html|<html)",
 }
+
+
+@contextmanager
+def lifted_limits() -> Iterator[None]:
+    """Pillow opens images of any size and PNGs with larger profiles meanwhile.
+
+    Its own limits are of the whole process, and so are only lent, to one thread at a time.
+    """
+    with _OPENING:
+        limits = Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK
+        Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = None, _LONGEST_PROFILE
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = limits
 
 
 def decode(content: bytes) -> Picture:
@@ -121,19 +137,15 @@ def from_pillow(image: Image.Image) -> Picture:
 
 
 def _open(content: bytes) -> tuple[Image.Image, int]:
-    """The opened image and its number of pages. Pillow's own limits are of the whole process and so only lent."""
-    with _OPENING:
-        limits = Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK
-        Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = None, _LONGEST_PROFILE
+    """The opened image and its number of pages."""
+    with lifted_limits():
         try:
             image = Image.open(io.BytesIO(content), formats=("BMP", "JPEG", "PNG", "TIFF", "WEBP"))
-            if image.width * image.height > MOST_PIXELS:
-                raise ImageError(f"it has {image.width}x{image.height} pixels; {MOST_PIXELS} are the most")
-            return image, 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         except UnidentifiedImageError as error:
             raise ImageError(_what_else(content)) from error
-        finally:
-            Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = limits
+        if image.width * image.height > MOST_PIXELS:
+            raise ImageError(f"it has {image.width}x{image.height} pixels; {MOST_PIXELS} are the most")
+        return image, 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
 
 
 def _what_else(content: bytes) -> str:

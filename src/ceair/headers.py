@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from ceair.decode import lifted_limits
 from ceair.errors import ImageError
 from ceair.files import is_file
 from ceair.quiet import quiet
@@ -40,7 +41,7 @@ def read_header(path: Path) -> Header:
     if not is_file(path):
         raise ImageError(f"{path} is no file")  # a pipe, say, which would be waited for without end
     try:
-        with quiet, Image.open(path) as image:
+        with quiet, _opened(path) as image:
             (width, height), kind = image.size, image.format or ""
             turned = _is_turned(image)
         with path.open("rb") as file:
@@ -98,6 +99,11 @@ def difference_hash(thumbnail: UInt8[np.ndarray, "16 18"]) -> int | None:
     if np.ptp(small) < 4 * 16 or not 8 <= bits.sum() <= 56:
         return None
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
+
+
+def _opened(path: Path) -> Image.Image:
+    with lifted_limits():
+        return Image.open(path)
 
 
 def _is_turned(image: Image.Image) -> bool:

@@ -15,7 +15,7 @@ from ceair.web.sessions import Session
         (lambda path, photo: photo(path, (200, 300)), "has 300x200 pixels, more than the 0.01 megapixels"),
         (lambda path, _: path.write_bytes(b"x" * 200_001), "has 200 kB; this page takes at most 200 kB per file"),
         (lambda path, photo: path.write_bytes(photo(path, (90, 90)).read_bytes()[:9000]), "truncated"),
-        (lambda path, _: path.write_bytes(_claims(60_000, 60_000)), "pixels"),
+        (lambda path, _: path.write_bytes(_claims(60_000, 60_000)), "has 60000x60000 pixels, more"),
     ],
 )
 def test_what_cannot_be_taken_is_refused_in_one_plain_sentence(tmp_path, allowance, make, words, photo):
