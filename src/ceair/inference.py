@@ -35,10 +35,7 @@ class Inference:
     Args:
         engine: what computes the network.
         damping: how much of the change is applied.
-        limits: how much of an image is worked on at a time.
-        overlap: pixels shared by neighbouring tiles, which fade into each other there.
-        memory: bytes that the process should not exceed; the limits are lowered accordingly. If None they are lowered
-            so that half of what is free stays free.
+        limits, overlap, memory: as of `ceair.restore.Restorer`.
 
     Raises:
         CeairError: tiles are not larger than twice their overlap.
@@ -56,15 +53,8 @@ class Inference:
                 f"tiles of {self.limits.tile} pixels must be larger than twice their overlap, {self.overlap}"
             )
 
-    def tensor(self, degraded: Float[Tensor, "b 3 h w"], progress: Tell | None = None) -> Float[Tensor, "b 3 h w"]:
-        """Restore RGB images in [0, 1] of any size; the result is clamped to [0, 1], of the same type and device.
-
-        Args:
-            progress: is told the share that is done, from above 0 to 1, after each tile.
-
-        Raises:
-            CeairError: not even the smallest tiles fit into the memory that was allowed.
-        """
+    def tensor(self, degraded: Float[Tensor, "b 3 h w"], progress: Tell | None) -> Float[Tensor, "b 3 h w"]:
+        """As `ceair.restore.Restorer.restore_tensor`."""
         degraded = degraded.detach()
         height, width = degraded.shape[-2:]
         limits = self._limits()
