@@ -1,4 +1,4 @@
-"""What lenses, shake, sensors and files do to an image: defocus, motion blur, noise, JPEG.
+"""What lenses, sensors and files do to an image: defocus, noise, JPEG.
 
 Conventions as in `weather`: RGB in [0, 1], severity in [0, 1] per image or as a map, 0 changes nothing.
 """
@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from ceair.degradations.fields import convolve, uniform
+from ceair.degradations.fields import convolve
 from ceair.degradations.jpeg import encode_decode
 
 Images = Float[Tensor, "b 3 h w"]
@@ -20,8 +20,6 @@ NOISE_SIGMA = 50.0
 """Standard deviation of the noise at severity 1, in grey levels of 8 bits."""
 DEFOCUS_RADIUS = 5.0
 """Radius of the blur disc at severity 1, in pixels."""
-SHAKE_LENGTH = 30.0
-"""Length of the camera's path at severity 1, in pixels."""
 
 
 def noise(image: Images, severity: Severity, generator: Generator) -> Images:
@@ -42,28 +40,6 @@ def defocus(image: Images, severity: Severity, generator: Generator) -> Images:
 
     def kernel(level: Float[Tensor, "b 1 1 1"]) -> Float[Tensor, "b 1 k k"]:
         return torch.sigmoid((level * DEFOCUS_RADIUS - distance) / 0.25)
-
-    return _blur(image, severity, kernel)
-
-
-def motion_blur(image: Images, severity: Severity, generator: Generator) -> Images:
-    """Blur along a path, as a shaken or panned camera does: most are nearly straight, some bend or wind."""
-    steps = 48
-    reach = math.ceil(SHAKE_LENGTH / 2) + 1
-    start = uniform(image, generator, 0, 2 * math.pi)
-    bend = uniform(image, generator, -2.5, 2.5)
-    wobble = 0.25 * torch.randn(len(image), 1, 1, steps, generator=generator, device=image.device)
-    along = torch.linspace(0, 1, steps, device=image.device)
-    # An exposure is short against the sway of a hand, so most paths have little of the bends there could be.
-    heading = start + (bend * along + wobble.cumsum(-1)) * uniform(image, generator).square()
-    path = torch.stack((heading.cos(), heading.sin()), dim=-1)[:, 0, 0].cumsum(-2) / steps
-    path = path - path.mean(-2, keepdim=True)
-    grid = _kernel_grid(reach, image.device)
-
-    def kernel(level: Float[Tensor, "b 1 1 1"]) -> Float[Tensor, "b 1 k k"]:
-        points = SHAKE_LENGTH * level[:, 0] * path
-        squared = (grid - points[:, :, None, None]).square().sum(-1)
-        return torch.exp(-squared / (2 * 0.4**2)).sum(1, keepdim=True)
 
     return _blur(image, severity, kernel)
 

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from ceair.degradations.camera import defocus, jpeg, motion_blur, noise
+from ceair.degradations.camera import defocus, jpeg, noise
 from ceair.degradations.sensor import sensor_noise
+from ceair.degradations.shake import motion_blur
 from ceair.degradations.weather import haze, low_light, rain, snow
 from ceair.errors import ConfigError
 

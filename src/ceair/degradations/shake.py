@@ -1,0 +1,82 @@
+"""Motion blur as an exposure makes it: the mean of what was seen on the way, along another path at every place.
+
+Conventions as in `weather`: RGB in [0, 1], severity in [0, 1] per image or as a map, 0 changes nothing.
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from ceair.degradations.fields import smooth_field, uniform
+
+Images = Float[Tensor, "b 3 h w"]
+Severity = Float[Tensor, "b 1 #h #w"]
+
+SHAKE_LENGTH = 30.0
+"""Length of the camera's path at severity 1, in pixels, for what stands at a middling distance."""
+MOMENTS = 24
+"""How many moments of the exposure are averaged; at severity 0.8 the camera moves by a pixel between two."""
+
+
+def motion_blur(image: Images, severity: Severity, generator: Generator) -> Images:
+    """Blur along a path, as a shaken or panned camera does: most are nearly straight, some bend or wind.
+
+    What is near moves further than what is far, the camera may roll, and something in the picture may move by itself. Light
+    adds up between as it is stored and linear (a gamma of 1 to 2.2), as the averaged frames of GoPro and REDS do.
+    """
+    gamma = uniform(image, generator, 1, 2.2)
+    light = image.clamp(0, 1) ** gamma
+    seen = torch.zeros_like(light)
+    for travelled in _travelled(image, generator):
+        seen += _moved(light, SHAKE_LENGTH * severity * travelled)
+    return torch.where(severity > 0, (seen / MOMENTS).clamp(0, 1) ** (1 / gamma), image)
+
+
+def _travelled(image: Images, generator: Generator) -> Iterator[Float[Tensor, "b 2 h w"]]:
+    """Where everything is at each moment, as (column, row) offsets in lengths of the camera's path."""
+    path = _path(image, generator)
+    depth = uniform(image, generator, 0, 0.5)
+    nearness = 1 + depth * (2 * smooth_field(image, generator, 2) - 1)
+    rolled = uniform(image, generator, -0.5, 0.5) * _around(image, generator)
+    # Half of the images hold nothing that moves by itself.
+    speed = uniform(image, generator, -1, 1).clamp(min=0)
+    heading = uniform(image, generator, 0, 2 * math.pi)
+    subject = torch.sigmoid(30 * (smooth_field(image, generator, 3) - 0.65))
+    steady = rolled + speed * subject * torch.cat((heading.cos(), heading.sin()), dim=1)
+    for moment, place in enumerate(path.unbind(1)):
+        time = (moment + 0.5) / MOMENTS - 0.5
+        yield nearness * place[:, :, None, None] + time * steady
+
+
+def _path(image: Images, generator: Generator) -> Float[Tensor, "b moments 2"]:
+    """The camera's path for each image, of length 1 and about its mean."""
+    start = uniform(image, generator, 0, 2 * math.pi)[:, 0, 0]
+    bend = uniform(image, generator, -2.5, 2.5)[:, 0, 0]
+    wobble = 0.35 * torch.randn(len(image), MOMENTS, generator=generator, device=image.device)
+    along = torch.linspace(0, 1, MOMENTS, device=image.device)
+    # An exposure is short against the sway of a hand, so most paths have little of the bends there could be.
+    heading = start + (bend * along + wobble.cumsum(-1)) * uniform(image, generator)[:, 0, 0].square()
+    path = torch.stack((heading.cos(), heading.sin()), dim=-1).cumsum(-2) / MOMENTS
+    return path - path.mean(-2, keepdim=True)
+
+
+def _around(image: Images, generator: Generator) -> Float[Tensor, "b 2 h w"]:
+    """Offsets at right angles to the way from a centre in the middle half of the image, 1 long at half its diagonal."""
+    height, width = image.shape[-2:]
+    half = math.hypot(height, width) / 2
+    columns = (torch.arange(width, device=image.device) + 0.5 - width * uniform(image, generator, 0.25, 0.75)) / half
+    rows = (torch.arange(height, device=image.device) + 0.5 - height * uniform(image, generator, 0.25, 0.75)) / half
+    return torch.cat((-rows.mT.expand(-1, -1, -1, width), columns.expand(-1, -1, height, -1)), dim=1)
+
+
+def _moved(image: Images, offset: Float[Tensor, "b 2 h w"]) -> Images:
+    """The image with each pixel read `offset` (column, row; pixels) further on; the border is repeated outwards."""
+    height, width = image.shape[-2:]
+    columns = offset[:, 0] + torch.arange(width, device=image.device) + 0.5
+    rows = offset[:, 1] + torch.arange(height, device=image.device)[:, None] + 0.5
+    grid = torch.stack((2 * columns / width - 1, 2 * rows / height - 1), dim=-1)
+    return F.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=False)
