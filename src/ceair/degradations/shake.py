@@ -25,8 +25,8 @@ MOMENTS = 24
 def motion_blur(image: Images, severity: Severity, generator: Generator) -> Images:
     """Blur along a path, as a shaken or panned camera does: most are nearly straight, some bend or wind.
 
-    What is near moves further than what is far, the camera may roll, and something in the picture may move by itself. Light
-    adds up between as it is stored and linear (a gamma of 1 to 2.2), as the averaged frames of GoPro and REDS do.
+    What is near moves further than what is far, the camera may roll, and something in the picture may move by
+    itself. Light adds up as something between stored (gamma 1) and linear (gamma 2.2).
     """
     gamma = uniform(image, generator, 1, 2.2)
     light = image.clamp(0, 1) ** gamma
@@ -79,4 +79,4 @@ def _moved(image: Images, offset: Float[Tensor, "b 2 h w"]) -> Images:
     columns = offset[:, 0] + torch.arange(width, device=image.device) + 0.5
     rows = offset[:, 1] + torch.arange(height, device=image.device)[:, None] + 0.5
     grid = torch.stack((2 * columns / width - 1, 2 * rows / height - 1), dim=-1)
-    return F.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return F.grid_sample(image, grid.to(image.dtype), mode="bilinear", padding_mode="border", align_corners=False)
