@@ -21,11 +21,11 @@ from torch import Tensor
 from ceair.checkpoint import find_weights
 from ceair.errors import CeairError, WeightsError
 from ceair.files import sha256
+from ceair.picture import LUMA
 
 SCALES = 5
 """Octaves at which images and changes are looked at."""
 
-_LUMA = (0.299, 0.587, 0.114)
 _TINY = 1e-8
 
 
@@ -121,7 +121,7 @@ def load_caution(source: str | Path) -> Caution:
 
 def moments(degraded: Float[Tensor, "b 3 h w"], restored: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b m"]:
     """Means over the pixels of each image or crop that the evidence is made of; those of crops may be averaged."""
-    luma = torch.tensor(_LUMA, device=degraded.device).view(1, 3, 1, 1)
+    luma = torch.tensor(LUMA, device=degraded.device).view(1, 3, 1, 1)
     change = restored - degraded
     greys = [(one * luma).sum(1, keepdim=True) for one in (degraded, restored, change)]
     colour = torch.cat((change[:, :1] - change[:, 1:2], change[:, 2:] - change[:, 1:2]), 1)

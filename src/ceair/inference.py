@@ -14,6 +14,7 @@ from ceair.engines import Engine
 from ceair.errors import CeairError
 from ceair.limits import Limits, affordable
 from ceair.nn.resample import pad_to_multiple
+from ceair.picture import LUMA
 from ceair.tiles import Bands, Place, spread_crops, tile_shape, windows
 
 Pixels = Shaped[np.ndarray, "..."]
@@ -157,7 +158,7 @@ class Inference:
 
 def luma(image: Float[Tensor, "3 h w"]) -> Float[Tensor, "h w"]:
     """The grey version of an RGB image, by the weights of ITU-R BT.601."""
-    return 0.299 * image[0] + 0.587 * image[1] + 0.114 * image[2]
+    return sum(weight * channel for weight, channel in zip(LUMA, image, strict=True))
 
 
 def _tell(progress: Tell | None, share: float) -> None:

@@ -10,7 +10,9 @@ from PIL import Image
 
 from ceair.sixteen_bit import Samples
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+LUMA = (0.299, 0.587, 0.114)
+"""What red, green and blue weigh in grey (ITU-R BT.601)."""
+
 _BAND = 1 << 20  # samples that are converted at a time, so that no second copy of a large image is made
 
 Plane = UInt8[np.ndarray, "h w"] | UInt16[np.ndarray, "h w"]
@@ -70,7 +72,7 @@ class Picture:
 
     def with_pixels(self, pixels: Float[np.ndarray, "h w 3"]) -> "Picture":
         """The same picture with other colours in [0, 1], rounded to its depth; of a grey one their luma."""
-        planes = (pixels @ _LUMA)[..., None] if self.grey else pixels
+        planes = (pixels @ np.array(LUMA, np.float32))[..., None] if self.grey else pixels
         samples = np.rint(np.clip(planes, 0, 1) * (2**self.depth - 1)).astype(self.samples.dtype)
         return replace(self, samples=samples)
 

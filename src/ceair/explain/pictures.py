@@ -10,6 +10,7 @@ from ceair.explain.charts import COLOURS
 from ceair.explain.layer import Layer
 from ceair.explain.reading import Explanation
 from ceair.explain.regions import Region
+from ceair.picture import LUMA
 
 RGB = UInt8[np.ndarray, "h w 3"]
 
@@ -50,8 +51,7 @@ def principal_colours(layer: Layer) -> RGB:
 
 def change_picture(degraded: RGB, restored: RGB, limit: float | None = None) -> RGB:
     """What restoring added (red) and took away (blue), in luma; `limit`, as of `diverging`, is in grey levels."""
-    luma = np.array([0.299, 0.587, 0.114])
-    return diverging((restored.astype(np.float64) - degraded) @ luma, limit)
+    return diverging((restored.astype(np.float64) - degraded) @ np.array(LUMA), limit)
 
 
 def layer_maps(layer: Layer, size: tuple[int, int] | None = None) -> dict[str, RGB]:
@@ -104,7 +104,7 @@ def mark(image: RGB, explanation: Explanation, regions: Sequence[Region], pixel:
 
 def overlay(image: RGB, picture: RGB, opacity: float = 0.6) -> RGB:
     """A picture of a map over the image in grey, of the same size."""
-    grey = (image @ np.array([0.299, 0.587, 0.114]))[..., None]
+    grey = (image @ np.array(LUMA))[..., None]
     return np.rint((1 - opacity) * grey + opacity * picture).astype(np.uint8)
 
 

@@ -9,12 +9,11 @@ import numpy as np
 from jaxtyping import Float32, Shaped
 
 from ceair.metrics import psnr
-from ceair.picture import Picture
+from ceair.picture import LUMA, Picture
 
 VISIBLE = 5
 """Levels of 255 by which a pixel must change, in its brightest-changing channel, to count as changed."""
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _ROWS = 256  # that are looked at at a time
 _GRAIN = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
@@ -76,7 +75,7 @@ def _look(picture: Picture) -> Look:
     total = squares = grain = 0.0
     count = inner = 0
     for band in _bands(picture):
-        luma = band @ _LUMA if band.shape[-1] == 3 else band[..., 0]
+        luma = band @ np.array(LUMA, np.float32) if band.shape[-1] == 3 else band[..., 0]
         total += float(luma.sum(dtype=np.float64))
         squares += float(np.square(luma, dtype=np.float64).sum())
         count += luma.size
