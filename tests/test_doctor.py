@@ -272,6 +272,17 @@ def test_the_doctor_takes_photos_of_phones_and_finds_those_that_broke_off(root):
     assert (finding.check, finding.files) == ("unreadable", (str(broken),))
 
 
+def test_only_decoding_finds_what_is_damaged_in_its_middle(root):
+    path = root / RAIN / "input/rain-2.png"
+    broken = bytearray(path.read_bytes())
+    middle = len(broken) // 2
+    broken[middle : middle + 8] = bytes(8)
+    path.write_bytes(broken)
+    assert examine(TINY, root).findings == ()
+    (finding,) = examine(TINY, root, decode=True).findings
+    assert (finding.check, finding.files) == ("unreadable", (str(path),))
+
+
 def test_a_turned_photo_has_its_upright_size(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6

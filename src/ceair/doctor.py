@@ -12,7 +12,7 @@ from ceair.data.sets import TestSet, TrainingSet
 from ceair.data.twins import same_content, same_scenes
 from ceair.errors import ImageError
 from ceair.headers import Header, is_whole, read_header
-from ceair.image import EXTENSIONS
+from ceair.image import EXTENSIONS, read_rgb
 
 ImageSet = TestSet | TrainingSet
 
@@ -83,11 +83,19 @@ class _Files(NamedTuple):
     pairs: list[tuple[Path, Path]]
 
 
-def examine(benchmark: Benchmark, root: Path, progress: Callable[[str], None] = lambda _: None) -> Report:
-    """Look at all sets of a benchmark below a data folder; `progress` is told what is being looked at.
+def examine(
+    benchmark: Benchmark, root: Path, progress: Callable[[str], None] = lambda _: None, *, decode: bool = False
+) -> Report:
+    """Look at all sets of a benchmark below a data folder.
 
     Only the first and last bytes of files are read, and all bytes of those with something behind their image. Where
     training and test sets are both there, the clean images are decoded to find scenes that occur in both.
+
+    Args:
+        benchmark: whose sets are looked for.
+        root: the data folder.
+        progress: is told what is being looked at.
+        decode: whether every image is decoded besides, which finds those that are damaged in their middle.
 
     Raises:
         ConfigError: `ceair-data.yaml` in the folder is damaged.
@@ -98,7 +106,7 @@ def examine(benchmark: Benchmark, root: Path, progress: Callable[[str], None] = 
     found: list[Found] = []
     findings: list[Finding] = []
     clean: dict[bool, dict[Path, str]] = {True: {}, False: {}}
-    headers = _Headers()
+    headers = _Headers(decode)
     for name, imageset in (tests | training).items():
         progress(imageset.title)
         located = find(imageset, root)
@@ -120,7 +128,8 @@ def examine(benchmark: Benchmark, root: Path, progress: Callable[[str], None] = 
 class _Headers:
     """Headers of files, each read once: the clean images of CDD-11 belong to all of its subsets."""
 
-    def __init__(self) -> None:
+    def __init__(self, decode: bool) -> None:
+        self.decode = decode
         self.known: dict[Path, Header] = {}
         self.broken: dict[Path, str] = {}
 
@@ -128,15 +137,17 @@ class _Headers:
         for path in paths:
             if path not in self.known and path not in self.broken:
                 try:
-                    self.known[path] = _header_if_whole(path)
+                    self.known[path] = _checked_header(path, self.decode)
                 except ImageError as error:
                     self.broken[path] = str(error)
 
 
-def _header_if_whole(path: Path) -> Header:
+def _checked_header(path: Path, decode: bool) -> Header:
     header = read_header(path)
     if not is_whole(path):
         raise ImageError(f"{path} ends too early")
+    if decode:
+        read_rgb(path)
     return header
 
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 def doctor(
     benchmark: Annotated[str, typer.Argument(help="aio3, aio5, cdd11, cdd-open, or a set such as rain100l.")],
     data: Annotated[Path, typer.Option("--data", help="The folder that holds the data sets.")],
+    decode: Annotated[
+        bool, typer.Option("--decode", help="Also decode every image, to find those damaged in their middle.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Tell what is missing, misnamed, damaged or leaking in the data of a benchmark, and how to mend it.
@@ -28,7 +31,7 @@ def doctor(
         raise typer.BadParameter(f"there is no benchmark `{benchmark}`; choose from: {', '.join(BENCHMARKS)}")
     if not is_folder(data):
         raise typer.BadParameter(f"--data needs the folder that holds the data sets; {data} is none")
-    report = _examine(BENCHMARKS[benchmark], data)
+    report = _examine(BENCHMARKS[benchmark], data, decode)
     if as_json:
         print(json.dumps(report.as_json(), indent=2))
     else:
@@ -37,16 +40,16 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _examine(benchmark: "Benchmark", data: Path) -> "Report":
+def _examine(benchmark: "Benchmark", data: Path, decode: bool) -> "Report":
     from rich.console import Console
 
     from ceair.doctor import examine
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        return examine(benchmark, data)
+        return examine(benchmark, data, decode=decode)
     with console.status("") as status:
-        return examine(benchmark, data, lambda text: status.update(f"looking at {text}"))
+        return examine(benchmark, data, lambda text: status.update(f"looking at {text}"), decode=decode)
 
 
 def _print(report: "Report", title: str) -> None:
