@@ -4,7 +4,6 @@ Conventions as in `weather`: RGB in [0, 1], severity in [0, 1] per image or as a
 """
 
 import math
-from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -30,26 +29,32 @@ def motion_blur(image: Images, severity: Severity, generator: Generator) -> Imag
     """
     gamma = uniform(image, generator, 1, 2.2)
     light = image.clamp(0, 1) ** gamma
+    path, nearness, drift = _path(image, generator), _nearness(image, generator), _drift(image, generator)
+    still, pixel = _sampling_grid(image)
+    length = SHAKE_LENGTH * pixel * severity.movedim(1, -1)
+    shaken, drifting = length * nearness.movedim(1, -1), length * drift.movedim(1, -1)
     seen = torch.zeros_like(light)
-    for travelled in _travelled(image, generator):
-        seen += _moved(light, SHAKE_LENGTH * severity * travelled)
+    for moment, place in enumerate(path.unbind(1)):
+        time = (moment + 0.5) / MOMENTS - 0.5
+        grid = (still + shaken * place[:, None, None] + time * drifting).to(light.dtype)
+        seen += F.grid_sample(light, grid, mode="bilinear", padding_mode="border", align_corners=False)
     return torch.where(severity > 0, (seen / MOMENTS).clamp(0, 1) ** (1 / gamma), image)
 
 
-def _travelled(image: Images, generator: Generator) -> Iterator[Float[Tensor, "b 2 h w"]]:
-    """Where everything is at each moment, as (column, row) offsets in lengths of the camera's path."""
-    path = _path(image, generator)
+def _nearness(image: Images, generator: Generator) -> Float[Tensor, "b 1 h w"]:
+    """How far everything moves, in lengths of the camera's path: 1 in the mean, more where it is near."""
     depth = uniform(image, generator, 0, 0.5)
-    nearness = 1 + depth * (2 * smooth_field(image, generator, 2) - 1)
+    return 1 + depth * (2 * smooth_field(image, generator, 2) - 1)
+
+
+def _drift(image: Images, generator: Generator) -> Float[Tensor, "b 2 h w"]:
+    """What the camera's roll and a subject of its own speed add during the exposure, (column, row) in path lengths."""
     rolled = uniform(image, generator, -0.5, 0.5) * _around(image, generator)
     # Half of the images hold nothing that moves by itself.
     speed = uniform(image, generator, -1, 1).clamp(min=0)
     heading = uniform(image, generator, 0, 2 * math.pi)
     subject = torch.sigmoid(30 * (smooth_field(image, generator, 3) - 0.65))
-    steady = rolled + speed * subject * torch.cat((heading.cos(), heading.sin()), dim=1)
-    for moment, place in enumerate(path.unbind(1)):
-        time = (moment + 0.5) / MOMENTS - 0.5
-        yield nearness * place[:, :, None, None] + time * steady
+    return rolled + speed * subject * torch.cat((heading.cos(), heading.sin()), dim=1)
 
 
 def _path(image: Images, generator: Generator) -> Float[Tensor, "b moments 2"]:
@@ -73,10 +78,10 @@ def _around(image: Images, generator: Generator) -> Float[Tensor, "b 2 h w"]:
     return torch.cat((-rows.mT.expand(-1, -1, -1, width), columns.expand(-1, -1, height, -1)), dim=1)
 
 
-def _moved(image: Images, offset: Float[Tensor, "b 2 h w"]) -> Images:
-    """The image with each pixel read `offset` (column, row; pixels) further on; the border is repeated outwards."""
+def _sampling_grid(image: Images) -> tuple[Float[Tensor, "h w 2"], Float[Tensor, " 2"]]:
+    """Where `grid_sample` finds each pixel, as (column, row), and how far it is from one pixel to the next."""
     height, width = image.shape[-2:]
-    columns = offset[:, 0] + torch.arange(width, device=image.device) + 0.5
-    rows = offset[:, 1] + torch.arange(height, device=image.device)[:, None] + 0.5
-    grid = torch.stack((2 * columns / width - 1, 2 * rows / height - 1), dim=-1)
-    return F.grid_sample(image, grid.to(image.dtype), mode="bilinear", padding_mode="border", align_corners=False)
+    columns = (2 * torch.arange(width, device=image.device) + 1) / width - 1
+    rows = (2 * torch.arange(height, device=image.device) + 1) / height - 1
+    still = torch.stack((columns.expand(height, -1), rows[:, None].expand(-1, width)), dim=-1)
+    return still, torch.tensor([2 / width, 2 / height], device=image.device)
