@@ -4,17 +4,13 @@ Conventions as in `weather`: RGB in [0, 1], severity in [0, 1] per image or as a
 """
 
 import math
-from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from ceair.degradations.fields import convolve
+from ceair.degradations.fields import Images, Severity, convolve
 from ceair.degradations.jpeg import encode_decode
-
-Images = Float[Tensor, "b 3 h w"]
-Severity = Float[Tensor, "b 1 #h #w"]
 
 NOISE_SIGMA = 50.0
 """Standard deviation of the noise at severity 1, in grey levels of 8 bits."""
@@ -33,15 +29,19 @@ def noise(image: Images, severity: Severity, generator: Generator) -> Images:
 
 
 def defocus(image: Images, severity: Severity, generator: Generator) -> Images:
-    """Blur by a disc with a soft rim, as a lens out of focus does."""
+    """Blur by a disc with a soft rim, as a lens out of focus does.
+
+    With a map, a few levels of blur up to its highest are blended.
+    """
     del generator  # nothing is random here; every degradation has the same signature
-    reach = math.ceil(DEFOCUS_RADIUS) + 1
-    distance = torch.linalg.vector_norm(_kernel_grid(reach, image.device), dim=-1)
-
-    def kernel(level: Float[Tensor, "b 1 1 1"]) -> Float[Tensor, "b 1 k k"]:
-        return torch.sigmoid((level * DEFOCUS_RADIUS - distance) / 0.25)
-
-    return _blur(image, severity, kernel)
+    peak = severity.amax((-2, -1), keepdim=True)
+    levels = 1 if severity.shape[-2:] == (1, 1) else 4
+    result = image
+    for step in range(1, levels + 1):
+        blurred = convolve(image, _disc(peak * step / levels)).clamp(0, 1)
+        share = (severity / peak.clamp(min=1e-6) * levels - (step - 1)).clamp(0, 1)
+        result = result + share * (blurred - result)
+    return torch.where(severity > 0, result, image)
 
 
 def jpeg(image: Images, severity: Severity, generator: Generator) -> Images:
@@ -52,24 +52,9 @@ def jpeg(image: Images, severity: Severity, generator: Generator) -> Images:
     return torch.where(severity > 0, encode_decode(image, 90 - 80 * severity), image)
 
 
-def _blur(image: Images, severity: Severity, kernel: Callable[[Tensor], Tensor]) -> Images:
-    """Blur by `kernel(level)`; with a map, blend between a few levels of blur up to its highest."""
-    peak = severity.amax((-2, -1), keepdim=True)
-    levels = 1 if severity.shape[-2:] == (1, 1) else 4
-    result = image
-    for step in range(1, levels + 1):
-        blurred = convolve(image, _normalised(kernel(peak * step / levels))).clamp(0, 1)
-        share = (severity / peak.clamp(min=1e-6) * levels - (step - 1)).clamp(0, 1)
-        result = result + share * (blurred - result)
-    return torch.where(severity > 0, result, image)
-
-
-def _normalised(kernel: Float[Tensor, "b 1 k k"]) -> Float[Tensor, "b 1 k k"]:
-    return kernel / kernel.sum((-2, -1), keepdim=True)
-
-
-def _kernel_grid(reach: int, device: torch.device) -> Float[Tensor, "k k 2"]:
-    """Offsets (column, row) in pixels from the centre of a square kernel."""
-    offsets = torch.arange(-reach, reach + 1, device=device, dtype=torch.float32)
-    rows, columns = torch.meshgrid(offsets, offsets, indexing="ij")
-    return torch.stack((columns, rows), dim=-1)
+def _disc(level: Float[Tensor, "b 1 1 1"]) -> Float[Tensor, "b 1 k k"]:
+    """The kernel of a blur; its weights sum to 1."""
+    reach = math.ceil(DEFOCUS_RADIUS) + 1
+    offsets = torch.arange(-reach, reach + 1, device=level.device, dtype=torch.float32)
+    disc = torch.sigmoid((level * DEFOCUS_RADIUS - torch.hypot(offsets[:, None], offsets)) / 0.25)
+    return disc / disc.sum((-2, -1), keepdim=True)

@@ -8,6 +8,11 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Generator, Tensor
 
+Images = Float[Tensor, "b 3 h w"]
+"""RGB in [0, 1]."""
+Severity = Float[Tensor, "b 1 #h #w"]
+"""From 0, which changes nothing, to 1; one number for each image or a map."""
+
 
 def uniform(
     image: Float[Tensor, "b c h w"], generator: Generator, low: float = 0.0, high: float = 1.0

@@ -8,10 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from ceair.degradations.fields import convolve, uniform
-
-Images = Float[Tensor, "b 3 h w"]
-Severity = Float[Tensor, "b 1 #h #w"]
+from ceair.degradations.fields import Images, Severity, convolve, uniform
 
 SHOT_GAIN = 0.012
 """Variance of the shot noise at severity 1 for each unit of light, white being 1."""

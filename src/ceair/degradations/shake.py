@@ -10,10 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from ceair.degradations.fields import smooth_field, uniform
-
-Images = Float[Tensor, "b 3 h w"]
-Severity = Float[Tensor, "b 1 #h #w"]
+from ceair.degradations.fields import Images, Severity, smooth_field, uniform
 
 SHAKE_LENGTH = 30.0
 """Length of the camera's path at severity 1, in pixels, for what stands at a middling distance."""
@@ -30,7 +27,10 @@ def motion_blur(image: Images, severity: Severity, generator: Generator) -> Imag
     gamma = uniform(image, generator, 1, 2.2)
     light = image.clamp(0, 1) ** gamma
     path, nearness, drift = _path(image, generator), _nearness(image, generator), _drift(image, generator)
-    still, pixel = _sampling_grid(image)
+    height, width = image.shape[-2:]
+    # In the coordinates of `grid_sample` an image reaches from -1 to 1.
+    still = F.affine_grid(torch.eye(2, 3, device=image.device)[None], [1, 1, height, width], align_corners=False)
+    pixel = torch.tensor([2 / width, 2 / height], device=image.device)
     length = SHAKE_LENGTH * pixel * severity.movedim(1, -1)
     shaken, drifting = length * nearness.movedim(1, -1), length * drift.movedim(1, -1)
     seen = torch.zeros_like(light)
@@ -76,12 +76,3 @@ def _around(image: Images, generator: Generator) -> Float[Tensor, "b 2 h w"]:
     columns = (torch.arange(width, device=image.device) + 0.5 - width * uniform(image, generator, 0.25, 0.75)) / half
     rows = (torch.arange(height, device=image.device) + 0.5 - height * uniform(image, generator, 0.25, 0.75)) / half
     return torch.cat((-rows.mT.expand(-1, -1, -1, width), columns.expand(-1, -1, height, -1)), dim=1)
-
-
-def _sampling_grid(image: Images) -> tuple[Float[Tensor, "h w 2"], Float[Tensor, " 2"]]:
-    """Where `grid_sample` finds each pixel, as (column, row), and how far it is from one pixel to the next."""
-    height, width = image.shape[-2:]
-    columns = (2 * torch.arange(width, device=image.device) + 1) / width - 1
-    rows = (2 * torch.arange(height, device=image.device) + 1) / height - 1
-    still = torch.stack((columns.expand(height, -1), rows[:, None].expand(-1, width)), dim=-1)
-    return still, torch.tensor([2 / width, 2 / height], device=image.device)

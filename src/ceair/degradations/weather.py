@@ -14,6 +14,8 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from ceair.degradations.fields import (
+    Images,
+    Severity,
     box_blur,
     convolve_periodic,
     ramp,
@@ -21,9 +23,6 @@ from ceair.degradations.fields import (
     streak_kernel,
     uniform,
 )
-
-Images = Float[Tensor, "b 3 h w"]
-Severity = Float[Tensor, "b 1 #h #w"]
 
 
 def low_light(image: Images, severity: Severity, generator: Generator) -> Images:
