@@ -352,3 +352,28 @@ def test_exposure_does_not_go_past_white(tmp_path: Path) -> None:
     degraded = exposed(tmp_path, 250, (0.5, 2.0)).degraded
     assert degraded.max() == 1
     assert degraded.min() >= 125 / 255 - 1e-6
+
+
+def test_enlarged_groups_show_less_of_the_scene_in_as_many_pixels(tmp_path: Path) -> None:
+    ramp = np.repeat(np.arange(0, 240, 4, dtype=np.uint8)[None, :, None], 60, 0).repeat(3, 2)
+    for part in ("input", "target"):
+        (tmp_path / part).mkdir()
+        Image.fromarray(ramp if part == "input" else ramp + 10).save(tmp_path / part / "a.png")
+    ingredient = Ingredient("pairs", 1, enlarge=(2, 3))
+    mixture = Mixture({"pairs": PairedFolder(tmp_path)}, [ingredient], 0, 2)
+    shown = []
+    for step in range(30):
+        batch = mixture.batch(step, [0], 1, 30, CPU)
+        assert batch.degraded.shape == batch.clean.shape == (2, 3, 30, 30)
+        assert torch.allclose(batch.clean - batch.degraded, torch.tensor(10 / 255), atol=1.1 / 255)
+        spans = 255 / 4 * (batch.degraded[:, 0].amax((-2, -1)) - batch.degraded[:, 0].amin((-2, -1)))
+        shown.append(spans.max().item())
+    # A crop of n pixels spans n - 1 steps of the ramp; bicubic borders keep the ends to within a step.
+    assert 8 <= min(shown) <= 11
+    assert 12.5 <= max(shown) <= 15
+
+
+@pytest.mark.parametrize("bounds", [(0.5, 2), (3, 2), (2,)])
+def test_enlarging_that_cannot_be_is_refused(bounds: tuple[float, ...]) -> None:
+    with pytest.raises(ConfigError, match="enlarge must be two factors of 1 or more"):
+        Ingredient("photos", 1, enlarge=bounds)

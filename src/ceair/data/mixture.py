@@ -7,11 +7,13 @@ samples that one process would.
 """
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int8, UInt8
 from torch import Generator, Tensor
 
@@ -35,6 +37,8 @@ class Ingredient:
         exposure: two factors between which each degraded patch is made darker or brighter before that: photos so become
             dark ones, as a short exposure makes them, and the brightness of a real pair no longer gives away which one
             it is. Validation takes real pairs as they are.
+        enlarge: two factors between which each group's crops are enlarged before anything is done to them: so they are
+            as soft as the pixels of a phone or of a film's frame, and what blurs a real pair is as wide as there.
         pick: how many of them to apply to a group, chosen at random; 0 for all.
         uneven: share of groups whose severities vary over the image.
         apart: share of groups in which degradations do not overlap but lie side by side, every second one acting where
@@ -46,6 +50,7 @@ class Ingredient:
     weight: float
     degrade: dict[str, tuple[float, ...]] = field(default_factory=dict)
     exposure: tuple[float, ...] = (1.0, 1.0)
+    enlarge: tuple[float, ...] = (1.0, 1.0)
     pick: int = 0
     uneven: float = 0.0
     apart: float = 0.0
@@ -65,6 +70,10 @@ class Ingredient:
         if len(self.exposure) != 2 or not 0 < self.exposure[0] <= self.exposure[1]:
             raise ConfigError(
                 f"`{self.label}`: exposure must be two factors above 0, the lower first, not {list(self.exposure)}"
+            )
+        if len(self.enlarge) != 2 or not 1 <= self.enlarge[0] <= self.enlarge[1]:
+            raise ConfigError(
+                f"`{self.label}`: enlarge must be two factors of 1 or more, the lower first, not {list(self.enlarge)}"
             )
         if not 0 <= self.pick <= len(self.degrade) or not 0 <= self.uneven <= 1:
             raise ConfigError(f"`{self.label}`: pick must be 0 to {len(self.degrade)} and uneven in [0, 1]")
@@ -154,7 +163,8 @@ class Mixture:
 
     def _make(self, ingredient: Ingredient, seed: int, count: int, patch: int, device: torch.device) -> Batch:
         draws = Generator().manual_seed(seed)
-        before, after = self.sources[ingredient.source].draw(count, patch, draws)
+        side = _smaller(patch, ingredient.enlarge, draws)
+        before, after = (_enlarged(part, patch) for part in self.sources[ingredient.source].draw(count, side, draws))
         before = _exposed(before, ingredient.exposure, draws)
         degraded, clean = _to_unit(before, device), _to_unit(after, device)
         real = not torch.equal(before, after)
@@ -190,6 +200,21 @@ def draw_severities(
         severity = strength(name)
         severities[name] = severity * severity_map(images, generator) if is_uneven else severity
     return severities
+
+
+def _smaller(patch: int, bounds: Sequence[float], generator: Generator) -> int:
+    """The side of crops that a factor between two bounds, uniform in its logarithm, makes patches of."""
+    least, most = bounds
+    if least == most == 1:
+        return patch
+    draw = torch.rand((), generator=generator).item()
+    return math.ceil(patch / (least * (most / least) ** draw))
+
+
+def _enlarged(crops: UInt8[Tensor, "b 3 s s"], patch: int) -> UInt8[Tensor, "b 3 p p"]:
+    if crops.shape[-1] == patch:
+        return crops
+    return F.interpolate(crops.float(), (patch, patch), mode="bicubic").round().clamp(0, 255).to(torch.uint8)
 
 
 def _exposed(
