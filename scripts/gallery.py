@@ -55,7 +55,7 @@ FAILURES = (
     Case("clock", (0, 60), {}),
     Case("astronaut", (0, 100), {"motion_blur": 0.7}, 1),
     Case("rocket", (100, 200), {"haze": 0.9}, 2),
-    Case("rocket", (100, 200), {"rain": 0.3, "noise": 0.3}, 7),
+    Case("rocket", (100, 200), {"rain": 0.6, "noise": 0.6}, 7),
     Case("motorcycle", (150, 200), {"low_light": 0.5, "rain": 0.6, "haze": 0.5}, 4),
 )
 
