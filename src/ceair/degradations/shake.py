@@ -21,8 +21,9 @@ MOMENTS = 24
 def motion_blur(image: Images, severity: Severity, generator: Generator) -> Images:
     """Blur along a path, as a shaken or panned camera does: most are nearly straight, some bend or wind.
 
-    What is near moves further than what is far, the camera may roll, and something in the picture may move by
-    itself. Light adds up as something between stored (gamma 1) and linear (gamma 2.2).
+    What is near moves further than what is far, the camera speeds up and slows down on its way and may roll, and
+    something in the picture may move by itself. The photo is what was there in the middle of the time, as the targets
+    of frames averaged are. Light adds up as something between stored (gamma 1) and linear (gamma 2.2).
     """
     gamma = uniform(image, generator, 1, 2.2)
     light = image.clamp(0, 1) ** gamma
@@ -46,7 +47,7 @@ def motion_blur(image: Images, severity: Severity, generator: Generator) -> Imag
 
 def _nearness(image: Images, generator: Generator) -> Float[Tensor, "b 1 h w"]:
     """How far everything moves, in lengths of the camera's path: 1 in the mean, more where it is near."""
-    depth = uniform(image, generator, 0, 0.5)
+    depth = uniform(image, generator, 0, 0.9)
     return 1 + depth * (2 * smooth_field(image, generator, 2) - 1)
 
 
@@ -61,15 +62,26 @@ def _drift(image: Images, generator: Generator) -> Float[Tensor, "b 2 h w"]:
 
 
 def _path(image: Images, generator: Generator) -> Float[Tensor, "b moments 2"]:
-    """The camera's path for each image, of length 1 and about its mean."""
+    """The camera's path for each image, of length 1 and about where it is in the middle of the time."""
     start = uniform(image, generator, 0, 2 * math.pi)[:, 0, 0]
     bend = uniform(image, generator, -2.5, 2.5)[:, 0, 0]
     wobble = 0.35 * torch.randn(len(image), MOMENTS, generator=generator, device=image.device)
     along = torch.linspace(0, 1, MOMENTS, device=image.device)
     # An exposure is short against the sway of a hand, so most paths have little of the bends there could be.
     heading = start + (bend * along + wobble.cumsum(-1)) * uniform(image, generator)[:, 0, 0].square()
-    path = torch.stack((heading.cos(), heading.sin()), dim=-1).cumsum(-2) / MOMENTS
-    return path - path.mean(-2, keepdim=True)
+    steps = _speed(image, generator)[..., None] * torch.stack((heading.cos(), heading.sin()), dim=-1)
+    path = steps.cumsum(-2)
+    middle = MOMENTS // 2
+    return path - path[:, middle - 1 : middle + 1].mean(-2, keepdim=True)
+
+
+def _speed(image: Images, generator: Generator) -> Float[Tensor, "b moments"]:
+    """How far each image's camera goes in each moment, 1 in all: evenly, or slower for a while, or even back again."""
+    sway, rate = uniform(image, generator, 0, 1.5)[:, 0, 0], uniform(image, generator, 0.3, 1.3)[:, 0, 0]
+    phase = uniform(image, generator, 0, 1)[:, 0, 0]
+    along = torch.linspace(0, 1, MOMENTS, device=image.device)
+    speed = 1 + sway * (2 * math.pi * (rate * along + phase)).cos()
+    return speed / speed.abs().sum(-1, keepdim=True)
 
 
 def _around(image: Images, generator: Generator) -> Float[Tensor, "b 2 h w"]:
