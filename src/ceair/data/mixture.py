@@ -202,13 +202,18 @@ def draw_severities(
     return severities
 
 
-def _smaller(patch: int, bounds: Sequence[float], generator: Generator) -> int:
-    """The side of crops that a factor between two bounds, uniform in its logarithm, makes patches of."""
+def _factors(count: int, bounds: Sequence[float], generator: Generator) -> Float[Tensor, "count"] | None:
+    """So many factors between two bounds, uniform in their logarithm; none, and nothing drawn, if both bounds are 1."""
     least, most = bounds
     if least == most == 1:
-        return patch
-    draw = torch.rand((), generator=generator).item()
-    return math.ceil(patch / (least * (most / least) ** draw))
+        return None
+    return least * (most / least) ** torch.rand(count, generator=generator)
+
+
+def _smaller(patch: int, bounds: Sequence[float], generator: Generator) -> int:
+    """The side of crops that a factor between two bounds makes patches of."""
+    factor = _factors(1, bounds, generator)
+    return patch if factor is None else math.ceil(patch / factor.item())
 
 
 def _enlarged(crops: UInt8[Tensor, "b 3 s s"], patch: int) -> UInt8[Tensor, "b 3 p p"]:
@@ -220,12 +225,11 @@ def _enlarged(crops: UInt8[Tensor, "b 3 s s"], patch: int) -> UInt8[Tensor, "b 3
 def _exposed(
     crops: UInt8[Tensor, "b 3 p p"], bounds: Sequence[float], generator: Generator
 ) -> UInt8[Tensor, "b 3 p p"]:
-    """Each crop times a factor of its own between two bounds, uniform in its logarithm."""
-    least, most = bounds
-    if least == most == 1:
+    """Each crop times a factor of its own between two bounds."""
+    factors = _factors(len(crops), bounds, generator)
+    if factors is None:
         return crops
-    draws = torch.rand(len(crops), 1, 1, 1, generator=generator)
-    return (crops * (least * (most / least) ** draws)).round().clamp(max=255).to(torch.uint8)
+    return (crops * factors[:, None, None, None]).round().clamp(max=255).to(torch.uint8)
 
 
 def _to_unit(crops: Tensor, device: torch.device) -> Tensor:
