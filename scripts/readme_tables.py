@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
     card = json.loads((BUNDLED / "ceair-t.json").read_text(encoding="utf-8"))
-    tables = {"results": scores_table(card["scores"]), "beside": beside(card), "cost": costs()}
+    tables = {"results": scores_table(card["scores"]), "beside": beside(card), "cost": costs(), "runs": runs(card)}
     for path in (ROOT / "README.md", ROOT / "docs" / "model-card.md"):
         before = after = path.read_text(encoding="utf-8")
         for name, table in tables.items():
@@ -79,6 +79,23 @@ def _beside(method: str, parameters: str, told: str, training: str, numbers: Seq
     cells = ["-" if number is None else f"{number:.2f}" for number in numbers]
     noise = "-" if set(cells[:3]) == {"-"} else " / ".join(cells[:3])
     return f"| {' | '.join([method, parameters, told, training, noise, *cells[3:]])} |"
+
+
+def runs(card: Mapping[str, Any]) -> str:
+    """What each training run was: one row each, in the order in which they ran."""
+    rows = [
+        "| run | commit | seed | minutes | steps | patches | peak rate | loss | precision | share |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for number, run in enumerate(card["runs"], start=1):
+        settings = run["settings"]
+        patches = ", ".join(str(stage["patch"]) for stage in settings["stages"])
+        extra = [name for name in ("frequency", "routing") if settings["loss"].get(name)]
+        loss = ", ".join([settings["loss"]["pixelwise"], *extra])
+        cells = [f"`{run['commit']}`", settings["seed"], f"{run['minutes']:g}", f"{run['steps']:,}", patches]
+        cells += [f"{settings['optim']['lr']:g}", loss, settings["devices"]["precision"], run.get("share", "-")]
+        rows.append(f"| {number} | {' | '.join(map(str, cells))} |")
+    return "\n".join(rows)
 
 
 def costs() -> str:

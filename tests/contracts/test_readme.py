@@ -32,7 +32,7 @@ def test_the_tables_are_those_of_the_card_and_of_the_code() -> None:
     done = subprocess.run(script, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     card = (ROOT / "docs" / "model-card.md").read_text(encoding="utf-8")
-    for text, name in ((README, "results"), (README, "cost"), (card, "results"), (card, "beside")):
+    for text, name in ((README, "results"), (README, "cost"), (card, "results"), (card, "beside"), (card, "runs")):
         assert f"<!-- {name}: " in text, "without its mark a table is not checked"
 
 
