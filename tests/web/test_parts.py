@@ -150,6 +150,14 @@ def test_worse_is_what_the_command_makes(actions, tmp_path, photo, pixels, resto
     assert done.figures.truth is not None
 
 
+def test_the_degraded_version_before_stays_while_it_may_be_downloaded(actions, tmp_path, photo):
+    session = Session()
+    actions.allowance = Allowance()
+    actions.take_clean(session, photo(tmp_path / "photo.png", (32, 32)))
+    versions = [actions.make_worse(session, {"rain": 0.5}, "even", seed)[1] for seed in range(3)]
+    assert [version.exists() for version in versions] == [False, True, True]
+
+
 def test_worse_shrinks_large_photos_and_needs_one(actions, tmp_path, photo):
     actions.allowance = Allowance()
     session = Session()

@@ -34,6 +34,7 @@ class Worse:
         shrunk: whether it was larger.
         preview: what the page shows of the clean photo.
         degraded: a PNG file of the degraded version, alone in its folder; None before there is one.
+        replaced: that of the version before, which may still be being downloaded.
         versions: how many there were.
     """
 
@@ -44,6 +45,7 @@ class Worse:
     shrunk: bool
     preview: Path
     degraded: Path | None = None
+    replaced: Path | None = None
     versions: int = 0
 
     @classmethod
@@ -71,9 +73,9 @@ class Worse:
         self.versions += 1
         target = self.folder.shown / str(self.versions) / f"{stem}-degraded.png"
         write_picture(target, Picture(image, icc=self.icc))
-        old, self.degraded = self.degraded, target
-        if old is not None:
-            shutil.rmtree(old.parent, ignore_errors=True)
+        if self.replaced is not None:
+            shutil.rmtree(self.replaced.parent, ignore_errors=True)
+        self.replaced, self.degraded = self.degraded, target
         return target
 
 
