@@ -14,16 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from lightning.fabric import Fabric
 from PIL import Image
-from torch import nn
 
 from ceair.cli.process import keep_large_blocks
 from ceair.config import load
-from ceair.data.mixture import Mixture
-from ceair.losses import make_loss
-from ceair.models import build, preset
-from ceair.train.inputs import training_mixture
-from ceair.train.optim import MovingAverage, make_optimizers
+from ceair.data.mixture import Batch
+from ceair.models import preset
+from ceair.train.loop import Run
 from ceair.train.settings import Stage, TrainSettings
 
 BAR = 0.05
@@ -36,60 +34,53 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=10, help="training steps of each stage (default: 10)")
     arguments = parser.parse_args()
     keep_large_blocks()
-    with tempfile.TemporaryDirectory() as made_up:
-        root = arguments.data or Path(made_up)
-        settings = load(TrainSettings, arguments.config, [f"data.root={root}", "data.held_out=null"])
+    with tempfile.TemporaryDirectory() as scratch:
+        root = arguments.data or Path(scratch, "data")
+        changes = [f"data.root={root}", f"output={Path(scratch, 'run')}", "data.held_out=null", "init_from=null"]
+        settings = load(TrainSettings, arguments.config, changes)
         if arguments.data is None:
             make_up_images(settings)
-        mixture = training_mixture(settings)
         torch.set_num_threads(settings.devices.threads or torch.get_num_threads())
+        run = Run(
+            Fabric(accelerator="cpu", devices=1, precision=settings.devices.precision),
+            settings,
+            preset(settings.preset).network,
+        )
         software = f"{torch.get_num_threads()} threads, torch {torch.__version__}"
         print(f"{settings.preset}, {settings.devices.precision}, {software}")
-        shares = [report(settings, mixture, stage, arguments.steps) for stage in settings.stages]
+        shares = [report(run, stage, arguments.steps) for stage in settings.stages]
     met = max(shares) <= BAR
     print(f"bar: {BAR:.0%} of a step: {'met' if met else 'missed'}")
     return 0 if met else 1
 
 
-def report(settings: TrainSettings, mixture: Mixture, stage: Stage, steps: int) -> float:
+def report(run: Run, stage: Stage, steps: int) -> float:
     """Measure one stage and print it; the share of the data in a step."""
-    devices, size = settings.devices, settings.data.group_size
+    devices, size = run.settings.devices, run.settings.data.group_size
     groups = stage.batch // size // (devices.count * devices.nodes)
     # A batch costs little but varies with what is drawn, so many more of them are drawn than are trained on.
+    kept: list[Batch] = []
     drawn, start = 10 * steps, time.perf_counter()
     for step in range(drawn):
-        batch = mixture.batch(step, range(groups), groups, stage.patch, torch.device("cpu"))
+        batch = run.mixture.batch(step, range(groups), groups, stage.patch, torch.device("cpu"))
+        if step <= steps:
+            kept.append(batch)
     data = (time.perf_counter() - start) / drawn
-    trained = train_seconds(settings, batch.degraded, batch.clean, steps)
+    trained = train_seconds(run, kept)
     share = data / (data + trained)
-    images = f"{len(batch.clean)} patches of {stage.patch}x{stage.patch}"
+    images = f"{groups * size} patches of {stage.patch}x{stage.patch}"
     print(f"{images}: data {data * 1e3:.1f} ms, training {trained * 1e3:.1f} ms, share {share:.1%}")
     return share
 
 
-def train_seconds(settings: TrainSettings, degraded: torch.Tensor, clean: torch.Tensor, steps: int) -> float:
-    """Mean seconds of a step without its data: forward, backward, clipping, optimisers and averaged weights.
-
-    Without `loss.routing` and `optim.clip_each`, which make steps longer, and so the share of the data smaller.
-    """
-    network = build(preset(settings.preset).network).to(memory_format=torch.channels_last)
-    optimizers, average = make_optimizers(network, settings.optim), MovingAverage(network, settings.optim.ema)
-    loss_of = make_loss(settings.loss.pixelwise, settings.loss.frequency)
-    degraded = degraded.contiguous(memory_format=torch.channels_last)
-    mixed = settings.devices.precision == "bf16-mixed"
-    for step in range(steps + 1):
-        if step == 1:  # the first step chooses kernels and fills the allocator
-            start = time.perf_counter()
-        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
-            loss = loss_of(network(degraded), clean)
-        loss.backward()
-        if settings.optim.clip:
-            nn.utils.clip_grad_norm_(network.parameters(), settings.optim.clip)
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
-        average.update(network, step)
-    return (time.perf_counter() - start) / steps
+def train_seconds(run: Run, batches: list[Batch]) -> float:
+    """Mean seconds of a step without its data, the first one left out: it chooses kernels and fills the allocator."""
+    module, optimizers = run.prepare()
+    run.step(module, optimizers, batches[0])
+    start = time.perf_counter()
+    for batch in batches[1:]:
+        run.step(module, optimizers, batch)
+    return (time.perf_counter() - start) / (len(batches) - 1)
 
 
 def make_up_images(settings: TrainSettings) -> None:

@@ -96,10 +96,7 @@ class Run:
 
     def loop(self, stopped: list[int]) -> int:
         """Train until the budget is used up or `stopped` holds a signal, then save; returns the signal or 0."""
-        forward = torch.compile(self.trained) if self.settings.devices.compile else self.trained
-        module = self.fabric.setup_module(forward)
-        optimizers = self.fabric.setup_optimizers(*self.optimizers)
-        optimizers = optimizers if isinstance(optimizers, tuple) else (optimizers,)
+        module, optimizers = self.prepare()
         stopwatch, signalled = Stopwatch(), 0
         saved = validated = self.clock.seconds
         ended = self.progress() >= 1
@@ -109,7 +106,7 @@ class Run:
                 stopwatch.start()
                 batch = upcoming.result()
                 upcoming = self._order(ahead, self.clock.step + 1)
-                loss = self._step(module, optimizers, batch)
+                loss = self.step(module, optimizers, batch)
                 signalled = self._agree(max(stopped, default=0), stopwatch.stop())
                 self.reporter.step(self.clock, self.progress(), len(batch.clean), loss, self._lr)
                 ended = bool(signalled) or self.progress() >= 1
@@ -120,6 +117,31 @@ class Run:
                     self._validate()
                     validated = self.clock.seconds
         return signalled
+
+    def prepare(self) -> tuple[nn.Module, tuple[torch.optim.Optimizer, ...]]:
+        """The network and the optimisers as the devices want them, for `step`."""
+        forward = torch.compile(self.trained) if self.settings.devices.compile else self.trained
+        module = self.fabric.setup_module(forward)
+        optimizers = self.fabric.setup_optimizers(*self.optimizers)
+        return module, optimizers if isinstance(optimizers, tuple) else (optimizers,)
+
+    def step(self, module: nn.Module, optimizers: tuple[torch.optim.Optimizer, ...], batch: Batch) -> Tensor:
+        """Learn from one batch: gradients, clipped; a step of each optimiser; averaged weights. Returns the loss."""
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self._lr
+        if self.settings.optim.clip_each:
+            loss = self._backward_each(module, batch, self.settings.optim.clip_each)
+        else:
+            loss = self._backward(module, batch)
+        if self.settings.optim.clip:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.optim.clip)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        self.average.update(self.network, self.clock.step)
+        self.clock.step += 1
+        return loss
 
     def progress(self, step: int | None = None) -> float:
         """The share of the schedule that is over, in [0, 1]: now, or by the same clock at another step."""
@@ -151,23 +173,6 @@ class Run:
         share = total // self.fabric.world_size
         first = self.fabric.global_rank * share
         return self.mixture.batch(step, range(first, first + share), total, stage.patch, self.fabric.device)
-
-    def _step(self, module: nn.Module, optimizers: tuple[torch.optim.Optimizer, ...], batch: Batch) -> Tensor:
-        for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = self._lr
-        if self.settings.optim.clip_each:
-            loss = self._backward_each(module, batch, self.settings.optim.clip_each)
-        else:
-            loss = self._backward(module, batch)
-        if self.settings.optim.clip:
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.optim.clip)
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
-        self.average.update(self.network, self.clock.step)
-        self.clock.step += 1
-        return loss
 
     def _backward(self, module: nn.Module, batch: Batch) -> Tensor:
         """Add the gradients of a batch; returns its loss."""
