@@ -184,6 +184,12 @@ def test_crops_come_from_everywhere(tmp_path: Path) -> None:
     assert crops.max() == 29
 
 
+def test_photos_as_large_as_the_patch_begin_anywhere_on_the_grid(tmp_path: Path) -> None:
+    write(tmp_path / "one" / "a.png", 24, 24)
+    crops, _ = PhotoSource(tmp_path / "one").draw(64, 24, Generator().manual_seed(0))
+    assert len({crop.numpy().tobytes() for crop in crops}) > 8, "more than the turned and mirrored ones"
+
+
 def test_photos_smaller_than_the_patch_are_mirrored_out(tmp_path: Path) -> None:
     write(tmp_path / "small" / "a.png", 5, 9)
     crops, _ = PhotoSource(tmp_path / "small").draw(4, 24, Generator().manual_seed(0))

@@ -18,6 +18,10 @@ Photo = UInt8[Tensor, "3 h w"]
 Crop = UInt8[Tensor, "3 p p"]
 Reader = Callable[[int], tuple[Photo, Photo]]
 
+_PLACES = 16
+"""Places at least that a crop can begin at along each side: a network halves its grid up to four times, and dim photos
+come back otherwise bright where its coarsest squares begin elsewhere (docs/log.md)."""
+
 
 @runtime_checkable
 class Source(Protocol):
@@ -155,13 +159,7 @@ def _read(path: Path) -> Photo:
 
 def _crop(pair: tuple[Photo, Photo], patch: int, place: Sequence[float], turn: int, factor: float) -> tuple[Crop, Crop]:
     """The same crop of both photos, under one of the 8 symmetries of the square; small photos are mirrored out."""
-    both = torch.stack(pair)
-    height, width = both.shape[-2:]
-    while min(both.shape[-2:]) < patch:
-        grow = [min(max(0, patch - size), size - 1) for size in both.shape[-2:]]
-        if grow == [0, 0]:
-            raise DataError(f"a photo of {width}x{height} pixels is too small for patches of {patch}")
-        both = F.pad(both.float(), (0, grow[1], 0, grow[0]), mode="reflect").to(torch.uint8)
+    both = _mirrored_out(torch.stack(pair), patch + _PLACES - 1)
     side = min(int(patch * factor), *both.shape[-2:])
     top = int(place[0] * (both.shape[-2] - side + 1))
     left = int(place[1] * (both.shape[-1] - side + 1))
@@ -171,3 +169,14 @@ def _crop(pair: tuple[Photo, Photo], patch: int, place: Sequence[float], turn: i
     both = torch.rot90(both, turn % 4, dims=(-2, -1))
     both = both.flip(-1) if turn >= 4 else both
     return both[0], both[1]
+
+
+def _mirrored_out(photos: UInt8[Tensor, "two 3 h w"], side: int) -> UInt8[Tensor, "two 3 h2 w2"]:
+    """Photos at least so many pixels wide and high, mirrored at their right and lower border if they were smaller."""
+    height, width = photos.shape[-2:]
+    while min(photos.shape[-2:]) < side:
+        grow = [min(max(0, side - size), size - 1) for size in photos.shape[-2:]]
+        if grow == [0, 0]:
+            raise DataError(f"a photo of {width}x{height} pixels is too small to be mirrored out to {side}")
+        photos = F.pad(photos.float(), (0, grow[1], 0, grow[0]), mode="reflect").to(torch.uint8)
+    return photos
