@@ -70,6 +70,12 @@ def server_folder() -> Iterator[Folder]:
         shutil.rmtree(root, ignore_errors=True)
 
 
+def remove_version(file: Path | None) -> None:
+    """Delete a version of a result, alone in its folder, if there is one."""
+    if file is not None:
+        shutil.rmtree(file.parent, ignore_errors=True)
+
+
 def remove_older(folder: Path, seconds: float, spare: frozenset[Path]) -> None:
     """Remove the entries of a folder that are older than so many seconds, except `spare`."""
     with suppress(OSError):

@@ -1,7 +1,6 @@
 """One photo of a visitor: is it admitted, restored, blended, written, shown."""
 
 import math
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from ceair.picture import to_eight_bit_pillow
 from ceair.restore import Restorer
 from ceair.web.allowance import Allowance, readable_bytes, readable_pixels
 from ceair.web.figures import Figures, compare
-from ceair.web.folder import Folder
+from ceair.web.folder import Folder, remove_version
 
 Samples = Shaped[np.ndarray, "h w c"]
 
@@ -144,8 +143,7 @@ def _develop(photo: Photo, picture: Picture, restored: Samples, strength: float)
     write_picture(target, result)
     after = write_preview(result, folder / "after")
     figures = compare(picture, result, photo.truth)
-    if photo.replaced is not None:
-        shutil.rmtree(photo.replaced.parent, ignore_errors=True)
+    remove_version(photo.replaced)
     photo.replaced = photo.result  # stays until the next comes, as pages offer it while the other photos get theirs
     photo.result, photo.after, photo.figures, photo.strength = target, after, figures, strength
 

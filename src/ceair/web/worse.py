@@ -1,7 +1,6 @@
 """A clean photo that a visitor makes worse, to see what restoring is worth."""
 
 import shlex
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from PIL import Image
 from ceair.data.degraded import Part, Spread, degrade
 from ceair.image import Picture, write_picture
 from ceair.picture import to_eight_bit_pillow
-from ceair.web.folder import Folder
+from ceair.web.folder import Folder, remove_version
 from ceair.web.photo import write_preview
 
 LONGEST = 1600
@@ -73,8 +72,7 @@ class Worse:
         self.versions += 1
         target = self.folder.shown / str(self.versions) / f"{stem}-degraded.png"
         write_picture(target, Picture(image, icc=self.icc))
-        if self.replaced is not None:
-            shutil.rmtree(self.replaced.parent, ignore_errors=True)
+        remove_version(self.replaced)
         self.replaced, self.degraded = self.degraded, target
         return target
 
