@@ -159,7 +159,7 @@ def _read(path: Path) -> Photo:
 
 def _crop(pair: tuple[Photo, Photo], patch: int, place: Sequence[float], turn: int, factor: float) -> tuple[Crop, Crop]:
     """The same crop of both photos, under one of the 8 symmetries of the square; small photos are mirrored out."""
-    both = _mirrored_out(torch.stack(pair), patch + _PLACES - 1)
+    both = _mirrored_out(torch.stack(pair), patch)
     side = min(int(patch * factor), *both.shape[-2:])
     top = int(place[0] * (both.shape[-2] - side + 1))
     left = int(place[1] * (both.shape[-1] - side + 1))
@@ -171,12 +171,13 @@ def _crop(pair: tuple[Photo, Photo], patch: int, place: Sequence[float], turn: i
     return both[0], both[1]
 
 
-def _mirrored_out(photos: UInt8[Tensor, "two 3 h w"], side: int) -> UInt8[Tensor, "two 3 h2 w2"]:
-    """Photos at least so many pixels wide and high, mirrored at their right and lower border if they were smaller."""
+def _mirrored_out(photos: UInt8[Tensor, "two 3 h w"], patch: int) -> UInt8[Tensor, "two 3 h2 w2"]:
+    """Photos in which a patch has `_PLACES` places along each side, mirrored right and below if they were smaller."""
     height, width = photos.shape[-2:]
+    side = patch + _PLACES - 1
     while min(photos.shape[-2:]) < side:
         grow = [min(max(0, side - size), size - 1) for size in photos.shape[-2:]]
         if grow == [0, 0]:
-            raise DataError(f"a photo of {width}x{height} pixels is too small to be mirrored out to {side}")
+            raise DataError(f"a photo of {width}x{height} pixels is too small for patches of {patch}")
         photos = F.pad(photos.float(), (0, grow[1], 0, grow[0]), mode="reflect").to(torch.uint8)
     return photos
