@@ -10,6 +10,8 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +27,8 @@ from ceair.train.loop import Run
 from ceair.train.settings import Stage, TrainSettings
 
 BAR = 0.05
+Learn = Callable[[Batch], torch.Tensor]
+"""A training step on a batch; returns the loss."""
 
 
 def main() -> int:
@@ -48,13 +52,14 @@ def main() -> int:
         )
         software = f"{torch.get_num_threads()} threads, torch {torch.__version__}"
         print(f"{settings.preset}, {settings.devices.precision}, {software}")
-        shares = [report(run, stage, arguments.steps) for stage in settings.stages]
+        learn = partial(run.step, *run.prepare())
+        shares = [report(run, learn, stage, arguments.steps) for stage in settings.stages]
     met = max(shares) <= BAR
     print(f"bar: {BAR:.0%} of a step: {'met' if met else 'missed'}")
     return 0 if met else 1
 
 
-def report(run: Run, stage: Stage, steps: int) -> float:
+def report(run: Run, learn: Learn, stage: Stage, steps: int) -> float:
     """Measure one stage and print it; the share of the data in a step."""
     devices, size = run.settings.devices, run.settings.data.group_size
     groups = stage.batch // size // (devices.count * devices.nodes)
@@ -66,20 +71,19 @@ def report(run: Run, stage: Stage, steps: int) -> float:
         if step <= steps:
             kept.append(batch)
     data = (time.perf_counter() - start) / drawn
-    trained = train_seconds(run, kept)
+    trained = train_seconds(learn, kept)
     share = data / (data + trained)
     images = f"{groups * size} patches of {stage.patch}x{stage.patch}"
     print(f"{images}: data {data * 1e3:.1f} ms, training {trained * 1e3:.1f} ms, share {share:.1%}")
     return share
 
 
-def train_seconds(run: Run, batches: list[Batch]) -> float:
+def train_seconds(learn: Learn, batches: list[Batch]) -> float:
     """Mean seconds of a step without its data, the first one left out: it chooses kernels and fills the allocator."""
-    module, optimizers = run.prepare()
-    run.step(module, optimizers, batches[0])
+    learn(batches[0])
     start = time.perf_counter()
     for batch in batches[1:]:
-        run.step(module, optimizers, batch)
+        learn(batch)
     return (time.perf_counter() - start) / (len(batches) - 1)
 
 
