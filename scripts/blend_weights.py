@@ -4,8 +4,8 @@
 
 What the shares leave is of the weights before. A folder for each run is written below `--out`: all hold the blended
 weights, each the settings, the numbers and the share of its own run, so that `scripts/ship_weights.py --runs` can be
-given them in place of the runs'. All networks lie in one valley, as they were trained from the same one (model soups,
-arXiv 2203.05482, and WiSE-FT, arXiv 2109.01903, blend so).
+given them in place of the runs'. Networks that were trained from the same one mostly lie in one valley (model soups,
+arXiv 2203.05482, and WiSE-FT, arXiv 2109.01903, blend so). A long run at a high rate may leave it: measure each blend.
 """
 
 import argparse
