@@ -20,7 +20,7 @@ Reader = Callable[[int], tuple[Photo, Photo]]
 
 _PLACES = 16
 """Places at least that a crop can begin at along each side: a network halves its grid up to four times, and dim photos
-come back otherwise bright where its coarsest squares begin elsewhere (docs/log.md)."""
+come back otherwise bright where its coarsest squares begin elsewhere. Training so did not mend that (docs/log.md)."""
 
 
 @runtime_checkable
