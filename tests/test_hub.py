@@ -104,7 +104,8 @@ def test_the_readme_has_front_matter_for_the_hub_and_says_what_the_card_says(sav
     assert all(row["source"] in body for row in card["data"])
     for run in card["runs"]:
         said = f"- {run['steps']:,} steps in {run['minutes']:g} minutes, commit `{run['commit']}`"
-        assert (said + (f"; {run['share']:g} of its weights are in these" if "share" in run else "")) in body
+        part = f"; {run['share']:g} of it is in the weights that came of it" if "share" in run else ""
+        assert said + part in body
     assert f"| CBSD68, noise 25 | 68 | 20.54 | {card['scores']['CBSD68']['noise 25']['psnr']:.2f} (" in body
 
 

@@ -89,7 +89,7 @@ def _training(card: Mapping[str, Any]) -> str:
     runs = [
         f"- {run['steps']:,} steps in {run['minutes']:g} minutes"
         + (f", commit `{run['commit']}`" if "commit" in run else "")
-        + (f"; {run['share']:g} of its weights are in these" if "share" in run else "")
+        + (f"; {run['share']:g} of it is in the weights that came of it" if "share" in run else "")
         for run in card.get("runs", ())
     ]
     if not runs:
