@@ -79,7 +79,7 @@ def _speed(image: Images, generator: Generator) -> Float[Tensor, "b moments"]:
     """How far each image's camera goes in each moment, 1 in all: evenly, or slower for a while.
 
     Its place in the middle of the time then is off the mean of its path by 0.16 of the path's standard deviation in the
-    median and 0.34 in one of ten, as in pairs made of frames (docs/log.md); the further, the less can be known of it.
+    median and 0.34 in one of ten, about as in pairs made of frames (`scripts/shake_statistics.py`).
     """
     sway, rate = uniform(image, generator, 0, 0.7)[:, 0, 0], uniform(image, generator, 0.3, 1.3)[:, 0, 0]
     phase = uniform(image, generator, 0, 1)[:, 0, 0]
