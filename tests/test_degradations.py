@@ -210,12 +210,15 @@ def test_motion_blur_differs_from_place_to_place_and_is_about_as_long_as_stated(
 def test_motion_blur_passes_through_the_photo_in_the_middle_of_its_time_and_not_of_its_light() -> None:
     points = torch.zeros(64, 3, 61, 61)
     points[..., 30, 30] = 1
-    blurred = apply("motion_blur", points, 0.6)[:, 0]
+    image = apply("motion_blur", points, 0.6)
+    blurred = image[:, 0]
     assert (blurred[:, 29:32, 29:32].sum((-2, -1)) > 0).all()
     share = blurred / blurred.sum((-2, -1), keepdim=True)
     places = torch.arange(61, dtype=torch.float32) - 30
-    away = torch.hypot(share.sum(-1) @ places, share.sum(-2) @ places)
-    assert 0.5 < away.median() < 5
+    # In deviations of the blur; pairs made of frames have 0.13 in the median and 0.25 in one of ten (REDS).
+    away = torch.hypot(share.sum(-1) @ places, share.sum(-2) @ places) / reaches(image, 61)[:, 0]
+    assert 0.1 < away.median() < 0.3
+    assert away.quantile(0.9) < 0.6
 
 
 def test_motion_blur_is_shorter_where_its_map_is_lower() -> None:
