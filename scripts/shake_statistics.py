@@ -9,14 +9,15 @@ what a tenth, a half and nine tenths of the pictures stay below.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from ceair.data.pairs import Sample, complete_pairs, read_pair
 from ceair.degradations import compose
-from ceair.image import list_images, read_rgb
+from ceair.errors import CeairError
 
 SIDE = 61
 NOISE = 0.01
@@ -29,9 +30,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pairs", type=Path, required=True)
     folder = parser.parse_args().pairs
+    try:
+        samples = [read_pair(*paths) for paths in complete_pairs(folder / "input", folder / "target")]
+    except CeairError as error:
+        parser.error(str(error))
+    for sample in samples:
+        if min(sample.clean.shape[:2]) < SIDE:
+            parser.error(
+                f"{sample.name} is smaller than {SIDE}x{SIDE}, the largest kernel that is looked for; leave it out"
+            )
     print(f"{'shakes':8} {'number':>6} {'deviation, pixels':>22} {'off the middle':>22}")
-    show("pairs", pairs(folder))
-    show("ours", ours(folder))
+    show("pairs", ((sample.degraded.mean(-1), sample.clean.mean(-1)) for sample in samples))
+    show("ours", ours(samples))
 
 
 def show(name: str, found: Iterator[tuple[np.ndarray, np.ndarray]]) -> None:
@@ -41,18 +51,11 @@ def show(name: str, found: Iterator[tuple[np.ndarray, np.ndarray]]) -> None:
     print(f"{name:8} {len(rows):6}", *(f"{cell:>22}" for cell in cells))
 
 
-def pairs(folder: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The shaken picture and the sharp one, in grey."""
-    targets = {path.stem: path for path in list_images(folder / "target")}
-    for path in list_images(folder / "input"):
-        yield read_rgb(path).mean(-1), read_rgb(targets[path.stem]).mean(-1)
-
-
-def ours(folder: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The sharp pictures, shaken by us, and as they are."""
-    for seed, path in enumerate(list_images(folder / "target")):
+def ours(samples: Sequence[Sample]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The sharp pictures in grey, shaken by us and as they are."""
+    for seed, sample in enumerate(samples):
         generator = torch.Generator().manual_seed(seed)
-        sharp = torch.from_numpy(read_rgb(path).copy()).movedim(-1, 0)[None] / 255
+        sharp = torch.from_numpy(sample.clean.copy()).movedim(-1, 0)[None] / 255
         severity = 0.3 + 0.6 * torch.rand(1, 1, 1, 1, generator=generator)
         shaken = compose(sharp, {"motion_blur": severity}, generator)
         yield shaken[0].mean(0).double().numpy(), sharp[0].mean(0).double().numpy()
