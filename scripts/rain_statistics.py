@@ -17,7 +17,10 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from ceair.data.pairs import read_pair
+from ceair.data.sources import pair_up
 from ceair.degradations import compose
+from ceair.errors import CeairError, DataError
 from ceair.image import list_images, read_rgb
 
 NAMES = ("lean", "length", "width", "share", "mean", "bright")
@@ -30,12 +33,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--masks", type=Path, help="a folder; its images with `rain` in their names are measured")
     parser.add_argument("--pairs", type=Path)
-    arguments = parser.parse_args()
+    try:
+        report(parser.parse_args())
+    except CeairError as error:
+        parser.error(str(error))
+
+
+def report(arguments: argparse.Namespace) -> None:
+    """Measure what was asked for, and ours."""
     print(f"{'layers':8} {'number':>6} ", *(f"{name:>20}" for name in NAMES))
     if arguments.masks:
         masks = [path for path in list_images(arguments.masks) if "rain" in path.stem]
         if not masks:
-            parser.error(f"{arguments.masks} holds no image with `rain` in its name")
+            raise DataError(f"{arguments.masks} holds no image with `rain` in its name")
         show("masks", (grey(read_rgb(path)) for path in masks))
     if arguments.pairs:
         show("pairs", differences(arguments.pairs))
@@ -51,9 +61,9 @@ def show(name: str, layers: Iterator[np.ndarray]) -> None:
 
 def differences(folder: Path) -> Iterator[np.ndarray]:
     """What the rain added to each photo."""
-    targets = {path.stem: path for path in list_images(folder / "target")}
-    for path in list_images(folder / "input"):
-        yield np.clip(grey(read_rgb(path)) - grey(read_rgb(targets[path.stem])), 0, None)
+    for paths in pair_up(folder / "input", folder / "target"):
+        pair = read_pair(*paths)
+        yield np.clip(grey(pair.degraded) - grey(pair.clean), 0, None)
 
 
 def ours() -> Iterator[np.ndarray]:
