@@ -21,6 +21,7 @@ from ceair.errors import CeairError
 
 SIDE = 61
 NOISE = 0.01
+"""Of a picture's mean power: where it has less than this, its kernel is not to be had."""
 FAINT = 0.12
 """What stays below this share of a kernel's highest value is taken for noise."""
 
@@ -46,7 +47,7 @@ def main() -> None:
 
 def show(name: str, found: Iterator[tuple[np.ndarray, np.ndarray]]) -> None:
     """Print three quantiles of each measure."""
-    rows = np.array([measure(kernel_of(before, after)) for before, after in found])
+    rows = np.array([measure(kernel_of(shaken, sharp)) for shaken, sharp in found])
     cells = [" / ".join(f"{value:.2f}" for value in column) for column in np.quantile(rows, (0.1, 0.5, 0.9), axis=0).T]
     print(f"{name:8} {len(rows):6}", *(f"{cell:>22}" for cell in cells))
 

@@ -78,14 +78,14 @@ def _path(image: Images, generator: Generator) -> Float[Tensor, "b moments 2"]:
 def _speed(image: Images, generator: Generator) -> Float[Tensor, "b moments"]:
     """How far each image's camera goes in each moment, 1 in all: evenly, or slower for a while.
 
-    Its place in the middle of the time then is off the mean of its path by 0.16 of the path's standard deviation in the
-    median and 0.34 in one of ten, about as in pairs made of frames (`scripts/shake_statistics.py`).
+    So its place in the middle of the time is about as near to the mean of its path as in pairs made of frames
+    (`scripts/shake_statistics.py`, docs/degradations.md).
     """
     sway, rate = uniform(image, generator, 0, 0.7)[:, 0, 0], uniform(image, generator, 0.3, 1.3)[:, 0, 0]
     phase = uniform(image, generator, 0, 1)[:, 0, 0]
     along = torch.linspace(0, 1, MOMENTS, device=image.device)
     speed = 1 + sway * (2 * math.pi * (rate * along + phase)).cos()
-    return speed / speed.abs().sum(-1, keepdim=True)
+    return speed / speed.sum(-1, keepdim=True)
 
 
 def _around(image: Images, generator: Generator) -> Float[Tensor, "b 2 h w"]:
