@@ -156,7 +156,7 @@ def film(screen: Screen, path: Path) -> None:
         frames.append((screen.shot(), 1400))
     height = round(FILM_WIDTH * DESKTOP[1] / DESKTOP[0])
     small = [frame.resize((FILM_WIDTH, height), Image.Resampling.LANCZOS) for frame, _ in frames]
-    colours = [image.quantize(96, dither=Image.Dither.NONE) for image in small]
+    colours = [image.quantize(240, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE) for image in small]
     durations = [duration for _, duration in frames]
     colours[0].save(path, save_all=True, append_images=colours[1:], duration=durations, loop=0, optimize=True)
 
