@@ -9,6 +9,7 @@ and of the two inputs.
 """
 
 import argparse
+from itertools import product
 from pathlib import Path
 
 import cv2
@@ -34,7 +35,12 @@ def main() -> None:
     except CeairError as error:
         parser.error(str(error))
     print(f"{'test':>8} {'training':>8} {'correlation':>11} {'targets':>8} {'inputs':>8}")
-    shared = {scene[0] for scene in test for crop in train if show(scene, crop)}
+    shared = set()
+    for scene, crop in product(test, train):
+        found = compare(scene, crop)
+        if found is not None:
+            shared.add(scene[0])
+            print(f"{scene[0]:>8} {crop[0]:>8} {found[0]:11.2f} {found[1]:8.2f} {found[2]:8.2f}")
     print(f"{len(shared)} of {len(test)} test scenes are among the {len(train)} training pairs")
 
 
@@ -43,20 +49,19 @@ def read(folder: Path) -> list[Grey]:
     return [_grey(read_pair(*paths)) for paths in complete_pairs(folder / "input", folder / "target")]
 
 
-def show(scene: Grey, crop: Grey) -> bool:
-    """Print how a training crop compares with its place in a test scene; whether there is such a place."""
-    name, shot, target = scene
+def compare(scene: Grey, crop: Grey) -> tuple[float, float, float] | None:
+    """The correlation of a training target with its place in a test scene, and the ratios there; None without one."""
+    _, shot, target = scene
     rows, columns = crop[2].shape
     if rows > target.shape[0] or columns > target.shape[1] or crop[2].std() == 0:
-        return False
+        return None
     alike = cv2.matchTemplate(target, crop[2], cv2.TM_CCOEFF_NORMED)
     _, best, _, (left, top) = cv2.minMaxLoc(alike)
     if best < ALIKE:
-        return False
+        return None
     here = np.s_[top : top + rows, left : left + columns]
     targets, inputs = (theirs.mean() / ours[here].mean() for theirs, ours in ((crop[2], target), (crop[1], shot)))
-    print(f"{name:>8} {crop[0]:>8} {best:11.2f} {targets:8.2f} {inputs:8.2f}")
-    return True
+    return best, float(targets), float(inputs)
 
 
 def _grey(sample: Sample) -> Grey:
