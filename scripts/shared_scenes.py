@@ -42,6 +42,9 @@ def main() -> None:
             shared.add(scene[0])
             print(f"{scene[0]:>8} {crop[0]:>8} {found[0]:11.2f} {found[1]:8.2f} {found[2]:8.2f}")
     print(f"{len(shared)} of {len(test)} test scenes are among the {len(train)} training pairs")
+    large = sum(not any(_fits(scene, crop) for scene in test) for crop in train)
+    if large:
+        print(f"{large} training pairs were not looked for: they are larger than all test pictures, so crop them first")
 
 
 def read(folder: Path) -> list[Grey]:
@@ -51,17 +54,21 @@ def read(folder: Path) -> list[Grey]:
 
 def compare(scene: Grey, crop: Grey) -> tuple[float, float, float] | None:
     """The correlation of a training target with its place in a test scene, and the ratios there; None without one."""
-    _, shot, target = scene
-    rows, columns = crop[2].shape
-    if rows > target.shape[0] or columns > target.shape[1] or crop[2].std() == 0:
+    if not _fits(scene, crop) or crop[2].std() == 0:
         return None
+    _, shot, target = scene
     alike = cv2.matchTemplate(target, crop[2], cv2.TM_CCOEFF_NORMED)
     _, best, _, (left, top) = cv2.minMaxLoc(alike)
     if best < ALIKE:
         return None
+    rows, columns = crop[2].shape
     here = np.s_[top : top + rows, left : left + columns]
     targets, inputs = (theirs.mean() / ours[here].mean() for theirs, ours in ((crop[2], target), (crop[1], shot)))
     return best, float(targets), float(inputs)
+
+
+def _fits(scene: Grey, crop: Grey) -> bool:
+    return all(part <= whole for part, whole in zip(crop[2].shape, scene[2].shape, strict=True))
 
 
 def _grey(sample: Sample) -> Grey:
