@@ -16,6 +16,8 @@ SHAKE_LENGTH = 30.0
 """Length of the camera's path at severity 1, in pixels, for what stands at a middling distance."""
 MOMENTS = 24
 """How many moments of the exposure are averaged; at severity 0.8 the camera moves by a pixel between two."""
+FRAMES = (7, 9, 11, 13)
+"""Of how many frames of a film the blur is the mean in half of the calls: a wide one is a row of dots then."""
 
 
 def motion_blur(image: Images, severity: Severity, generator: Generator) -> Images:
@@ -23,7 +25,8 @@ def motion_blur(image: Images, severity: Severity, generator: Generator) -> Imag
 
     What is near moves further than what is far, the camera speeds up and slows down on its way and may roll, and
     something in the picture may move by itself. The photo is what was there in the middle of the time, as the targets
-    of frames averaged are. Light adds up as something between stored (gamma 1) and linear (gamma 2.2).
+    of frames averaged are. Light adds up as something between stored (gamma 1) and linear (gamma 2.2). Half of the
+    calls average few moments, one number of them for all their images, as benchmarks do with the frames of a film.
     """
     gamma = uniform(image, generator, 1, 2.2)
     light = image.clamp(0, 1) ** gamma
@@ -36,13 +39,22 @@ def motion_blur(image: Images, severity: Severity, generator: Generator) -> Imag
     pixel = torch.tensor([2 / width, 2 / height], device=image.device)[:, None, None]
     length = SHAKE_LENGTH * pixel * severity
     shaken, drifting = length * nearness, length * drift
-    seen = torch.zeros_like(light)
-    for moment, place in enumerate(path.unbind(1)):
-        time = (moment + 0.5) / MOMENTS - 0.5
+    path = _moments(path, generator)
+    end, seen = 0.5 - 0.5 / MOMENTS, torch.zeros_like(light)
+    for time, place in zip(torch.linspace(-end, end, path.shape[1]).tolist(), path.unbind(1), strict=True):
         grid = torch.add(still, drifting, alpha=time).addcmul_(shaken, place[:, :, None, None])
         grid = grid.movedim(1, -1).to(light.dtype)
         seen += F.grid_sample(light, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    return torch.where(severity > 0, (seen / MOMENTS).clamp(0, 1) ** (1 / gamma), image)
+    return torch.where(severity > 0, (seen / path.shape[1]).clamp(0, 1) ** (1 / gamma), image)
+
+
+def _moments(path: Float[Tensor, "b m 2"], generator: Generator) -> Float[Tensor, "b n 2"]:
+    """All of a path's moments or, in half of the calls, as many evenly spaced ones as few frames have."""
+    draw = torch.rand(2, generator=generator, device=path.device)
+    if draw[0] < 0.5:
+        return path
+    frames = FRAMES[int(draw[1] * len(FRAMES))]
+    return F.interpolate(path.movedim(1, 2), frames, mode="linear", align_corners=True).movedim(2, 1)
 
 
 def _nearness(image: Images, generator: Generator) -> Float[Tensor, "b 1 h w"]:
