@@ -2,6 +2,7 @@
 
 import io
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch import Generator, Tensor
 from ceair.degradations import DEGRADATIONS, compose, severity_map
 from ceair.degradations.camera import NOISE_SIGMA
 from ceair.degradations.jpeg import encode_decode
+from ceair.degradations.shake import FRAMES
 from ceair.errors import ConfigError
 
 LOCAL = {"low_light", "rain", "snow", "haze", "noise"}
@@ -219,6 +221,15 @@ def test_motion_blur_passes_through_the_photo_in_the_middle_of_its_time_and_not_
     away = torch.hypot(share.sum(-1) @ places, share.sum(-2) @ places) / reaches(image, 61)[:, 0]
     assert 0.1 < away.median() < 0.3
     assert away.quantile(0.9) < 0.6
+
+
+def test_motion_blur_is_a_row_of_few_dots_in_half_of_the_calls_and_a_line_in_the_others() -> None:
+    dot = torch.zeros(1, 3, 81, 81)
+    dot[..., 40, 40] = 1
+    lit = [(apply("motion_blur", dot, 1.0, seed)[0, 0] > 1e-6).numpy().astype(np.uint8) for seed in range(40)]
+    parts = [cv2.connectedComponents(pixels)[0] - 1 for pixels in lit]
+    assert 12 < sum(part > 2 for part in parts) < 28
+    assert max(parts) <= max(FRAMES)
 
 
 def test_motion_blur_is_shorter_where_its_map_is_lower() -> None:
