@@ -20,13 +20,14 @@ FRAMES = (7, 9, 11, 13)
 """Of how many frames of a film the blur is the mean in half of the calls: a wide one is a row of dots then."""
 
 
-def motion_blur(image: Images, severity: Severity, generator: Generator) -> Images:
+def motion_blur(image: Images, severity: Severity, generator: Generator, moments: int | None = None) -> Images:
     """Blur along a path, as a shaken or panned camera does: most are arcs, some are straight or wind.
 
     What is near moves further than what is far, the camera speeds up and slows down on its way and may roll, and
     something in the picture may move by itself. The photo is what was there in the middle of the time, as the targets
-    of frames averaged are. Light adds up as something between stored (gamma 1) and linear (gamma 2.2). Half of the
-    calls average few moments, one number of them for all their images, as benchmarks do with the frames of a film.
+    of frames averaged are. Light adds up as something between stored (gamma 1) and linear (gamma 2.2). All images
+    of a call are the mean of as many `moments` (at least 2); if none are asked for, half of the calls take few, as
+    benchmarks do with the frames of a film.
     """
     gamma = uniform(image, generator, 1, 2.2)
     light = image.clamp(0, 1) ** gamma
@@ -39,22 +40,20 @@ def motion_blur(image: Images, severity: Severity, generator: Generator) -> Imag
     pixel = torch.tensor([2 / width, 2 / height], device=image.device)[:, None, None]
     length = SHAKE_LENGTH * pixel * severity
     shaken, drifting = length * nearness, length * drift
-    path = _moments(path, generator)
+    moments = moments or _moments(generator)
+    path = F.interpolate(path.movedim(1, 2), moments, mode="linear", align_corners=True).movedim(2, 1)
     end, seen = 0.5 - 0.5 / MOMENTS, torch.zeros_like(light)
-    for time, place in zip(torch.linspace(-end, end, path.shape[1]).tolist(), path.unbind(1), strict=True):
+    for time, place in zip(torch.linspace(-end, end, moments).tolist(), path.unbind(1), strict=True):
         grid = torch.add(still, drifting, alpha=time).addcmul_(shaken, place[:, :, None, None])
         grid = grid.movedim(1, -1).to(light.dtype)
         seen += F.grid_sample(light, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    return torch.where(severity > 0, (seen / path.shape[1]).clamp(0, 1) ** (1 / gamma), image)
+    return torch.where(severity > 0, (seen / moments).clamp(0, 1) ** (1 / gamma), image)
 
 
-def _moments(path: Float[Tensor, "b m 2"], generator: Generator) -> Float[Tensor, "b n 2"]:
-    """All of a path's moments or, in half of the calls, as many evenly spaced ones as few frames have."""
-    draw = torch.rand(2, generator=generator, device=path.device)
-    if draw[0] < 0.5:
-        return path
-    frames = FRAMES[int(draw[1] * len(FRAMES))]
-    return F.interpolate(path.movedim(1, 2), frames, mode="linear", align_corners=True).movedim(2, 1)
+def _moments(generator: Generator) -> int:
+    """How many moments the images of a call are the mean of: many or, in half of the calls, as few as frames."""
+    draw = torch.rand(2, generator=generator, device=generator.device)
+    return MOMENTS if draw[0] < 0.5 else FRAMES[int(draw[1] * len(FRAMES))]
 
 
 def _nearness(image: Images, generator: Generator) -> Float[Tensor, "b 1 h w"]:
