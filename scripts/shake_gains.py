@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ceair import Restorer
 from ceair.degradations.shake import SHAKE_LENGTH, motion_blur
-from ceair.errors import CeairError
+from ceair.errors import CeairError, DataError
 from ceair.image import list_images, read_rgb
 from ceair.metrics import psnr
 
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--soft", type=float, default=1.6)
     arguments = parser.parse_args()
     try:
-        photos = [corner(read_rgb(path), arguments.soft) for path in list_images(arguments.photos)]
+        photos = [corner(path, arguments.soft) for path in list_images(arguments.photos)]
         restorers = [Restorer.from_pretrained(weights) for weights in arguments.weights]
     except CeairError as error:
         parser.error(str(error))
@@ -50,10 +50,12 @@ def main() -> None:
         print(f"{length:6} {moments:7} {before:8.2f}", *(f"{score - before:+.2f}" for score in after), flush=True)
 
 
-def corner(photo: np.ndarray, soft: float) -> Tensor:
+def corner(path: Path, soft: float) -> Tensor:
     """The corner of a photo, 1 3 h w in [0, 1], at most `SIZE` large, as soft as if enlarged by that factor."""
     width, height = (round(side / soft) for side in SIZE)
-    part = photo[:height, :width]
+    part = read_rgb(path)[:height, :width]
+    if min(part.shape[:2]) * soft <= 2 * BORDER:
+        raise DataError(f"{path} is too small: only what is further than {BORDER} pixels from the border is measured")
     if soft != 1:
         part = cv2.resize(part, None, fx=soft, fy=soft, interpolation=cv2.INTER_CUBIC)
     return torch.from_numpy(part.copy()).movedim(-1, 0)[None] / 255

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from ceair.degradations import DEGRADATIONS, compose, severity_map
 from ceair.degradations.camera import NOISE_SIGMA
 from ceair.degradations.jpeg import encode_decode
-from ceair.degradations.shake import FRAMES
+from ceair.degradations.shake import FRAMES, motion_blur
 from ceair.errors import ConfigError
 
 LOCAL = {"low_light", "rain", "snow", "haze", "noise"}
@@ -230,6 +230,12 @@ def test_motion_blur_is_a_row_of_few_dots_in_half_of_the_calls_and_a_line_in_the
     parts = [cv2.connectedComponents(pixels)[0] - 1 for pixels in lit]
     assert 12 < sum(part > 2 for part in parts) < 28
     assert max(parts) <= max(FRAMES)
+
+
+@pytest.mark.parametrize("moments", [0, 1])
+def test_motion_blur_of_less_than_two_moments_is_refused(moments: int) -> None:
+    with pytest.raises(ValueError, match="at least 2"):
+        motion_blur(torch.zeros(1, 3, 8, 8), torch.ones(1, 1, 1, 1), torch.Generator(), moments)
 
 
 def test_motion_blur_is_shorter_where_its_map_is_lower() -> None:

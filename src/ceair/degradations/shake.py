@@ -28,7 +28,12 @@ def motion_blur(image: Images, severity: Severity, generator: Generator, moments
     of frames averaged are. Light adds up as something between stored (gamma 1) and linear (gamma 2.2). All images
     of a call are the mean of as many `moments` (at least 2); if none are asked for, half of the calls take few, as
     benchmarks do with the frames of a film.
+
+    Raises:
+        ValueError: fewer than two moments are asked for.
     """
+    if moments is not None and moments < 2:
+        raise ValueError(f"motion blur is the mean of at least 2 moments, not {moments}")
     gamma = uniform(image, generator, 1, 2.2)
     light = image.clamp(0, 1) ** gamma
     path, nearness, drift = _path(image, generator), _nearness(image, generator), _drift(image, generator)
