@@ -44,7 +44,7 @@ def main() -> None:
     except CeairError as error:
         raise SystemExit(f"error: {error}") from error
     for path in paths if photos else []:
-        print(path, harm(Restorer.from_pretrained(path), photos), flush=True)
+        print(path, harm(Restorer.from_pretrained(path, precision="fp32"), photos), flush=True)
 
 
 def _arguments() -> argparse.Namespace:
