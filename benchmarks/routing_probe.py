@@ -33,6 +33,7 @@ from ceair.explain import Explanation, explain
 from ceair.files import sha256, write_atomically
 from ceair.image import list_images, read_rgb
 from ceair.models import UNet
+from ceair.train.inputs import read_held_out
 
 HELD_OUT = Path(__file__).parents[1] / "configs" / "held_out.txt"
 PATCH = 16
@@ -93,8 +94,7 @@ def _arguments() -> argparse.Namespace:
 
 def held_out_photos(folder: Path) -> list[Path]:
     """The photos of a folder that the list of held-out images names."""
-    lines = HELD_OUT.read_text(encoding="utf-8").splitlines()
-    stems = {line for line in lines if not line.startswith("#")}
+    stems = read_held_out(HELD_OUT)
     return [path for path in list_images(folder) if path.stem in stems]
 
 

@@ -32,6 +32,7 @@ from ceair.degradations import compose
 from ceair.files import sha256, write_atomically
 from ceair.image import list_images, read_rgb
 from ceair.restore import Restorer
+from ceair.train.inputs import read_held_out
 
 HELD_OUT = Path(__file__).parents[1] / "configs" / "held_out.txt"
 DAMAGES: tuple[tuple[str, Mapping[str, tuple[float, float]]], ...] = (
@@ -104,7 +105,7 @@ def main() -> None:
 
 def collect(restorer: Restorer, data: Path) -> Iterator[Case]:
     """Every held-out image, clean and with every damage."""
-    stems = {line for line in HELD_OUT.read_text(encoding="utf-8").splitlines() if not line.startswith("#")}
+    stems = read_held_out(HELD_OUT)
     for path in list_images(data / "clean"):
         if path.stem in stems:
             yield from photo_cases(restorer, path)

@@ -11,6 +11,7 @@ test set.
 
 import argparse
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -34,7 +35,12 @@ CAP, HARMED = 60.0, 40.0
 
 def main() -> None:
     """Print the table of the crops, then a line for each file about clean photos."""
-    arguments = _arguments()
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("config", type=Path, help="the recipe of a training")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--weights", nargs="+", default=["ceair-t"])
+    parser.add_argument("--images", type=int, default=16, help="crops of each kind")
+    arguments = parser.parse_args()
     try:
         words = [f"data.root={arguments.data}", f"validation.images={arguments.images}"]
         settings = load(TrainSettings, arguments.config, words)
@@ -42,18 +48,9 @@ def main() -> None:
         photos = list(clean_photos(settings))
         table(paths, settings)
     except CeairError as error:
-        raise SystemExit(f"error: {error}") from error
+        parser.error(str(error))
     for path in paths if photos else []:
         print(path, harm(Restorer.from_pretrained(path, precision="fp32"), photos), flush=True)
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("config", type=Path, help="the recipe of a training")
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--weights", nargs="+", default=["ceair-t"])
-    parser.add_argument("--images", type=int, default=16, help="crops of each kind")
-    return parser.parse_args()
 
 
 def table(paths: Sequence[Path], settings: TrainSettings) -> None:
@@ -72,12 +69,11 @@ def table(paths: Sequence[Path], settings: TrainSettings) -> None:
 def clean_photos(settings: TrainSettings) -> Iterator[np.ndarray]:
     """The held-out photos of all sources that are no pairs, at all sizes."""
     stems = read_held_out(settings.data.held_out)
-    for source in settings.data.sources.values():
-        if source.kind == "photos":
-            for path in list_images(settings.data.root / source.path):
-                if path.stem in stems:
-                    photo = read_rgb(path)
-                    yield from (_smaller(photo, longest) for longest in LONGEST)
+    folders = [settings.data.root / one.path for one in settings.data.sources.values() if one.kind == "photos"]
+    for path in chain.from_iterable(map(list_images, folders)):
+        if path.stem in stems:
+            photo = read_rgb(path)
+            yield from (_smaller(photo, longest) for longest in LONGEST)
 
 
 def _smaller(photo: np.ndarray, longest: int) -> np.ndarray:
