@@ -18,6 +18,7 @@ from ceair.caution import Damping, load_caution, moments
 from ceair.data.noise import add_noise
 from ceair.data.pairs import centre_crop
 from ceair.image import list_images, read_rgb
+from ceair.metrics import psnr
 from ceair.restore import Restorer
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -84,13 +85,8 @@ def judged(restorer: Restorer, damping: Damping, degraded: np.ndarray, clean: np
     )
     after = restorer.restore_tensor(before)
     share = damping.share(moments(before, after)[0])
-    return psnr(after, target), psnr(torch.lerp(before, after, share), target), share
-
-
-def psnr(image: torch.Tensor, target: torch.Tensor) -> float:
-    """In dB; infinite for equal images."""
-    square = float((image - target).double().square().mean())
-    return -10 * float(np.log10(square)) if square else float("inf")
+    scores = [psnr(image.numpy(), target.numpy()) for image in (after, torch.lerp(before, after, share))]
+    return scores[0], scores[1], share
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from PIL import Image
 
 from ceair.degradations import compose
 from ceair.image import list_images, read_rgb
+from ceair.metrics import psnr
 
 SETS = {"Rain100L": "rain", "SOTS-outdoor-2": "haze", "LOL-v1": "low_light"}
 SEVERITIES = (0.3, 0.5, 0.8)
@@ -32,7 +33,7 @@ def main() -> None:
         pairs = _pairs(arguments.data / folder)
         for seed, (real, clean) in enumerate(pairs[:: max(1, len(pairs) // PAIRS)][:PAIRS]):
             ours = [_degrade(clean, name, severity, seed) for severity in SEVERITIES]
-            print(folder, *(f"{_psnr(image, clean):.1f}" for image in (real, *ours)))
+            print(folder, *(f"{psnr(image.numpy(), clean.numpy()):.1f}" for image in (real, *ours)))
             rows.append(torch.cat((clean, real, *ours), dim=-1)[0])
     sheet = torch.cat(rows, dim=-2).permute(1, 2, 0)
     Image.fromarray((sheet * 255).round().byte().numpy()).save(arguments.out)
@@ -52,10 +53,6 @@ def _crop(photo: np.ndarray) -> torch.Tensor:
 
 def _degrade(clean: torch.Tensor, name: str, severity: float, seed: int) -> torch.Tensor:
     return compose(clean, {name: torch.full((1, 1, 1, 1), severity)}, torch.Generator().manual_seed(seed))
-
-
-def _psnr(image: torch.Tensor, clean: torch.Tensor) -> float:
-    return float(-10 * torch.log10((image - clean).square().mean()))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from sklearn.datasets import load_sample_image
 
 from ceair import Restorer
 from ceair.degradations import compose, severity_map
+from ceair.metrics import psnr
 
 SIDE, GAP, CAPTION, COLUMNS = 288, 6, 34, 5
 
@@ -92,18 +93,14 @@ def draw(cases: tuple[Case, ...], restorer: Restorer) -> Image.Image:
         degraded, clean = degrade(case)
         restored = restorer.restore_tensor(degraded).clamp(0, 1)
         left, top = index % COLUMNS * (SIDE + GAP), index // COLUMNS * (height + GAP)
-        numbers = f"{psnr(degraded, clean):.1f} dB -> {psnr(restored, clean):.1f} dB" if case.severities else ""
+        before, after = (psnr(image.numpy(), clean.numpy()) for image in (degraded, restored))
+        numbers = f"{before:.1f} dB -> {after:.1f} dB" if case.severities else ""
         pen.multiline_text((left + 2, top + 1), f"{case.caption}\n{numbers}", "black", font, spacing=2)
         for row, image in enumerate((degraded, restored)):
             pixels = (image[0].permute(1, 2, 0) * 255).round().byte().numpy()
             sheet.paste(Image.fromarray(pixels), (left, top + CAPTION + row * (SIDE + GAP)))
         print(case.caption, numbers)
     return sheet
-
-
-def psnr(image: torch.Tensor, clean: torch.Tensor) -> float:
-    """In dB, of RGB in [0, 1]."""
-    return float(-10 * torch.log10((image - clean).square().mean()))
 
 
 def main() -> None:
