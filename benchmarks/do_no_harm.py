@@ -85,8 +85,8 @@ def judged(restorer: Restorer, damping: Damping, degraded: np.ndarray, clean: np
     )
     after = restorer.restore_tensor(before)
     share = damping.share(moments(before, after)[0])
-    scores = [psnr(image.numpy(), target.numpy()) for image in (after, torch.lerp(before, after, share))]
-    return scores[0], scores[1], share
+    whole, cautious = (psnr(image.numpy(), target.numpy()) for image in (after, torch.lerp(before, after, share)))
+    return whole, cautious, share
 
 
 if __name__ == "__main__":

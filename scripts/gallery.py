@@ -93,8 +93,8 @@ def draw(cases: tuple[Case, ...], restorer: Restorer) -> Image.Image:
         degraded, clean = degrade(case)
         restored = restorer.restore_tensor(degraded).clamp(0, 1)
         left, top = index % COLUMNS * (SIDE + GAP), index // COLUMNS * (height + GAP)
-        before, after = (psnr(image.numpy(), clean.numpy()) for image in (degraded, restored))
-        numbers = f"{before:.1f} dB -> {after:.1f} dB" if case.severities else ""
+        scored = (degraded, restored) if case.severities else ()
+        numbers = " -> ".join(f"{psnr(image.numpy(), clean.numpy()):.1f} dB" for image in scored)
         pen.multiline_text((left + 2, top + 1), f"{case.caption}\n{numbers}", "black", font, spacing=2)
         for row, image in enumerate((degraded, restored)):
             pixels = (image[0].permute(1, 2, 0) * 255).round().byte().numpy()
