@@ -29,7 +29,8 @@ CPU = torch.device("cpu")
 
 def toy(family: str = "gated_conv"):
     torch.manual_seed(0)
-    config = NetworkConfig((8, 12, 16), (1, 1, 1), (2, 1), stem_stride=2, family=family)
+    kernels = (3, 5, 7) if family == "gated_conv" else None
+    config = NetworkConfig((8, 12, 16), (1, 1, 1), (2, 1), stem_stride=2, family=family, kernels=kernels)
     network = build(replace(config, cea=replace(config.cea, rank=3, key_width=6, probe_width=8, heads=2, pooling=4)))
     for module in network.modules():
         if isinstance(module, torch.nn.LayerNorm):  # so that nothing hangs on their starts

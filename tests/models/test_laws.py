@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ceair.checkpoint import load_into, load_tensors, save_tensors
 from ceair.errors import ConfigError, WeightsError
 from ceair.models import PRESETS, CEAConfig, NetworkConfig, UNet, build, preset
-from ceair.nn import CEA
+from ceair.nn import CEA, GatedConvBlock
 
 FAMILIES = ("gated_conv", "transposed_attention")
 TOYS = [(name, family) for name in PRESETS for family in FAMILIES]
@@ -36,6 +36,7 @@ def toy_config(name: str, family: str) -> NetworkConfig:
         encoder_depths=(1,) * levels,
         decoder_depths=(1,) * (levels - 1),
         family=family,
+        kernels=network.kernels if family == "gated_conv" else None,
         cea=replace(network.cea, rank=3, key_width=6, probe_width=8, heads=2),
     )
 
@@ -279,3 +280,17 @@ def test_an_unknown_preset_is_refused_with_those_that_exist() -> None:
 def test_depths_must_fit_the_levels() -> None:
     with pytest.raises(ValueError, match="decoder_depths"):
         build(NetworkConfig((8, 12), (1, 1), (1, 1), 1, "gated_conv", CEAConfig()))
+
+
+def test_kernels_must_fit_the_levels_and_the_family() -> None:
+    with pytest.raises(ValueError, match="one side per width"):
+        build(NetworkConfig((8, 12), (1, 1), (1,), 1, "gated_conv", kernels=(3,)))
+    with pytest.raises(ValueError, match="transposed attention"):
+        build(NetworkConfig((8, 12), (1, 1), (1,), 1, "transposed_attention", kernels=(3, 5)))
+
+
+def test_blocks_of_each_level_have_the_windows_of_the_level() -> None:
+    network = build(NetworkConfig((8, 12, 16), (1, 1, 1), (1, 1), 1, "gated_conv", kernels=(3, 5, 7)))
+    stages = [*network.encoder, network.bottleneck, *network.decoder]
+    sides = [part.mix.kernel_size for stage in stages for part in stage if isinstance(part, GatedConvBlock)]
+    assert sides == [(3, 3), (5, 5), (7, 7), (3, 3), (5, 5)]

@@ -48,10 +48,19 @@ def test_channel_norm_survives_equal_channels() -> None:
 
 
 @pytest.mark.parametrize(("row", "column"), [(2, 3), (0, 0), (5, 6)])
-def test_the_gated_block_sees_3x3_neighbourhoods_and_nothing_else(row: int, column: int) -> None:
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+def test_the_gated_block_sees_its_windows_and_nothing_else(row: int, column: int, kernel: int) -> None:
     torch.manual_seed(1)
-    near = [[i, j] for i in range(row - 1, row + 2) for j in range(column - 1, column + 2)]
-    assert changed_pixels(GatedConvBlock(8), row, column) == [[i, j] for i, j in near if 0 <= i < 6 and 0 <= j < 7]
+    far = kernel // 2
+    near = [[i, j] for i in range(row - far, row + far + 1) for j in range(column - far, column + far + 1)]
+    changed = changed_pixels(GatedConvBlock(8, kernel), row, column)
+    assert changed == [[i, j] for i, j in near if 0 <= i < 6 and 0 <= j < 7]
+
+
+@pytest.mark.parametrize("kernel", [-1, 0, 4])
+def test_windows_without_a_middle_are_refused(kernel: int) -> None:
+    with pytest.raises(ValueError, match="odd side"):
+        GatedConvBlock(8, kernel)
 
 
 def test_the_transposed_attention_block_looks_at_the_whole_frame() -> None:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from ceair.errors import ConfigError
 from ceair.models.conditioning import CEAConfig, ConditioningFactory
-from ceair.models.unet import UNet
+from ceair.models.unet import BlockFactory, UNet
 from ceair.nn import GatedConvBlock, TransposedAttentionBlock
 
 
@@ -14,6 +14,8 @@ class NetworkConfig:
     """Everything that determines the shape of a network's weights.
 
     `conditioning` sits where CEA would: a baseline or an ablation of `ceair.models.conditioning`; None for CEA.
+    `kernels` are the sides of the windows in which the blocks of each level mix neighbours, the finest first; None for
+    3 at each, which is all that the transposed attention family has.
     """
 
     widths: tuple[int, ...]
@@ -23,6 +25,7 @@ class NetworkConfig:
     family: Literal["gated_conv", "transposed_attention"]
     cea: CEAConfig = field(default_factory=CEAConfig)
     conditioning: ConditioningFactory | None = None
+    kernels: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -91,10 +94,28 @@ def preset(name: str) -> Preset:
 
 
 def build(network: NetworkConfig) -> UNet:
-    """A network with fresh weights, drawn from torch's global generator as `torch.nn` does."""
-    block = {"gated_conv": GatedConvBlock, "transposed_attention": TransposedAttentionBlock}[network.family]
+    """A network with fresh weights, drawn from torch's global generator as `torch.nn` does.
 
+    Raises:
+        ValueError: its numbers of levels differ, or its family does not take its kernels.
+    """
     conditioning = network.conditioning or network.cea
     return UNet(
-        network.widths, network.encoder_depths, network.decoder_depths, network.stem_stride, block, conditioning
+        network.widths,
+        network.encoder_depths,
+        network.decoder_depths,
+        network.stem_stride,
+        _blocks(network),
+        conditioning,
     )
+
+
+def _blocks(network: NetworkConfig) -> BlockFactory:
+    if network.family == "transposed_attention":
+        if network.kernels is not None:
+            raise ValueError("blocks of the transposed attention family have windows of 3 alone: leave out kernels")
+        return lambda channels, _level: TransposedAttentionBlock(channels)
+    kernels = network.kernels or (3,) * len(network.widths)
+    if len(kernels) != len(network.widths):
+        raise ValueError("kernels needs one side per width")
+    return lambda channels, level: GatedConvBlock(channels, kernels[level])

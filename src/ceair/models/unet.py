@@ -12,8 +12,8 @@ from ceair.nn.context import Context, SeesWholeImage
 from ceair.nn.penalty import Penalised
 from ceair.nn.resample import Downsample, Upsample, pad_to_multiple
 
-BlockFactory = Callable[[int], nn.Module]
-"""Makes a block for a number of channels; a block keeps `b c h w`."""
+BlockFactory = Callable[[int, int], nn.Module]
+"""Makes a block for a number of channels at a level, 0 the finest; a block keeps `b c h w`."""
 
 Watch = Callable[[nn.Module, Tensor], None]
 """Is told each part of the encoder, bottleneck and decoder stages and the features that it gets, in order."""
@@ -22,9 +22,9 @@ Watch = Callable[[nn.Module, Tensor], None]
 class Stage(nn.Sequential):
     """Blocks at one resolution, behind the part that conditions them."""
 
-    def __init__(self, channels: int, depth: int, block: BlockFactory, conditioning: nn.Module | None = None) -> None:
+    def __init__(self, conditioning: nn.Module | None, blocks: Sequence[nn.Module]) -> None:
         parts = [] if conditioning is None else [conditioning]
-        super().__init__(*parts, *(block(channels) for _ in range(depth)))
+        super().__init__(*parts, *blocks)
 
 
 class UNet(nn.Module):
@@ -52,17 +52,19 @@ class UNet(nn.Module):
         if not len(widths) == len(encoder_depths) == len(decoder_depths) + 1:
             raise ValueError("encoder_depths needs one number per width, decoder_depths one fewer")
         *upper, bottom = range(len(widths))
+
+        def blocks(level: int, depth: int) -> list[nn.Module]:
+            return [block(widths[level], level) for _ in range(depth)]
+
         self.stem_stride = stem_stride
         self.size_multiple = stem_stride * 2**bottom
         self.stem = nn.Conv2d(3 * stem_stride**2, widths[0], 3, padding=1)
-        self.encoder = nn.ModuleList(Stage(widths[i], encoder_depths[i], block) for i in upper)
+        self.encoder = nn.ModuleList(Stage(None, blocks(i, encoder_depths[i])) for i in upper)
         self.down = nn.ModuleList(Downsample(widths[i], widths[i + 1]) for i in upper)
-        self.bottleneck = Stage(widths[bottom], encoder_depths[bottom], block, conditioning(widths[bottom], bottom))
+        self.bottleneck = Stage(conditioning(widths[bottom], bottom), blocks(bottom, encoder_depths[bottom]))
         self.up = nn.ModuleList(Upsample(widths[i + 1], widths[i]) for i in upper)
         self.fuse = nn.ModuleList(nn.Conv2d(2 * widths[i], widths[i], 1) for i in upper)
-        self.decoder = nn.ModuleList(
-            Stage(widths[i], decoder_depths[i], block, conditioning(widths[i], i)) for i in upper
-        )
+        self.decoder = nn.ModuleList(Stage(conditioning(widths[i], i), blocks(i, decoder_depths[i])) for i in upper)
         self.head = nn.Conv2d(widths[0], 3 * stem_stride**2, 3, padding=1)
 
     def forward(self, degraded: Float[Tensor, "b 3 h w"], context: Context | None = None) -> Float[Tensor, "b 3 h w"]:
