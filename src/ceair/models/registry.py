@@ -43,10 +43,11 @@ _PRESETS = (
         name="ceair-t",
         network=NetworkConfig(
             widths=(48, 72, 104, 136),
-            encoder_depths=(2, 2, 2, 2),
-            decoder_depths=(3, 2, 2),
+            encoder_depths=(2, 2, 3, 2),
+            decoder_depths=(3, 2, 3),
             stem_stride=2,
             family="gated_conv",
+            kernels=(3, 5, 7, 5),
         ),
         weights="ceair-t.safetensors",
         purpose="CPUs and small devices; its weights come with the package",
