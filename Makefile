@@ -20,6 +20,7 @@ test:  ## the tests, on two processes
 bench:  ## what the layer and the data cost; quiet machine wanted
 	$(PYTHON) benchmarks/cea_overhead.py
 	$(PYTHON) benchmarks/data_pipeline.py
+	$(PYTHON) benchmarks/depthwise_gradient.py
 
 docs:  ## the pictures of docs/, drawn by scripts
 	$(PYTHON) scripts/degradation_sheet.py --out docs/pictures/degradations.jpg

@@ -3,6 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ceair.nn.depthwise import DepthwiseConv
 from ceair.nn.feedforward import GatedFeedForward, gate
 from ceair.nn.norm import ChannelNorm
 
@@ -27,7 +28,7 @@ class GatedConvBlock(nn.Module):
             raise ValueError(f"kernel is {kernel}; a window around a pixel has an odd side of 1 or more")
         self.norm_mix = ChannelNorm(channels)
         self.expand = nn.Conv2d(channels, 2 * channels, 1)
-        self.mix = nn.Conv2d(2 * channels, 2 * channels, kernel, padding=kernel // 2, groups=2 * channels)
+        self.mix = DepthwiseConv(2 * channels, kernel)
         self.project = nn.Conv2d(channels, channels, 1)
         self.norm_feed = ChannelNorm(channels)
         self.feed = GatedFeedForward(channels, expansion=1.0, depthwise=False)
