@@ -15,8 +15,8 @@ _FAST = 3
 class DepthwiseConv(nn.Conv2d):
     """A convolution of each channel by itself, `b c h w` to the same shape, amid zeros, over windows of an odd side.
 
-    What it computes is what `torch.nn.Conv2d` does. On CPUs the gradient of weights of 5x5 takes torch many times
-    as long as that of 3x3 (docs/log.md); here it is put together from gradients of 3x3.
+    What it computes is what `torch.nn.Conv2d` does. On CPUs the gradient of weights of 5x5 and more takes
+    torch long in bfloat16 (docs/log.md); here it is put together from gradients of 3x3.
     """
 
     def __init__(self, channels: int, kernel: int) -> None:
