@@ -3,8 +3,8 @@
     python benchmarks/depthwise_gradient.py [--patch 192] [--repeats 11]
 
 Two patches, forward and backward, in float32 and in bfloat16 where the processor computes it: A B A B in turn, medians.
-Then the gradient alone, of each size of window, at the level where `ceair-t` has it. Run it on a machine that does
-nothing else.
+Then the same of a layer alone, for each size of window, at the level where `ceair-t` has it. Run it on a machine that
+does nothing else.
 """
 
 import argparse

@@ -49,10 +49,8 @@ def grown(before: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]
     for path, block in network.named_modules():
         names = [f"{path}.{name}" for name in block.state_dict()]
         if isinstance(block, GatedConvBlock) and not set(names) & set(before):
-            nn.init.zeros_(block.project.weight)
-            nn.init.zeros_(block.project.bias)
-            nn.init.zeros_(block.feed.project.weight)
-            nn.init.zeros_(block.feed.project.bias)
+            for parameter in (*block.project.parameters(), *block.feed.project.parameters()):
+                nn.init.zeros_(parameter)
             after |= {name: own[name] for name in names}
     if missing := sorted(set(own) - set(after)):
         raise WeightsError(f"{missing[0]} is new and no part of a block: only windows and blocks can be grown")

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ceair.nn.depthwise import DepthwiseConv
 from ceair.nn.feedforward import GatedFeedForward
 from ceair.nn.norm import ChannelNorm
 
@@ -27,7 +28,7 @@ class TransposedAttention(nn.Module):
         self.heads = heads
         self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
         self.expand = nn.Conv2d(channels, 3 * channels, 1)
-        self.mix = nn.Conv2d(3 * channels, 3 * channels, 3, padding=1, groups=3 * channels)
+        self.mix = DepthwiseConv(3 * channels, 3)
         self.project = nn.Conv2d(channels, channels, 1)
 
     def forward(

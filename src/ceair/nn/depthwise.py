@@ -39,11 +39,13 @@ class _Pieced(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """What the convolution gives; its operands are kept for `backward`."""
         ctx.save_for_backward(features, weight)
         return F.conv2d(features, weight, bias, padding=weight.shape[-1] // 2, groups=len(weight))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+        """The gradients of features, weight and bias; none of features that need none."""
         features, weight = ctx.saved_tensors
         channels_last = features.is_contiguous(memory_format=torch.channels_last)
         layout = torch.channels_last if channels_last else torch.contiguous_format

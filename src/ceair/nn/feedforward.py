@@ -4,6 +4,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ceair.nn.depthwise import DepthwiseConv
+
 
 def gate(features: Float[Tensor, "b c2 h w"]) -> Float[Tensor, "b c h w"]:
     """The product of the two halves of the channels: the only non-linearity that the gated blocks need.
@@ -25,7 +27,7 @@ class GatedFeedForward(nn.Module):
         super().__init__()
         hidden = max(1, round(channels * expansion))
         self.expand = nn.Conv2d(channels, 2 * hidden, 1)
-        self.mix = nn.Conv2d(2 * hidden, 2 * hidden, 3, padding=1, groups=2 * hidden) if depthwise else None
+        self.mix = DepthwiseConv(2 * hidden, 3) if depthwise else None
         self.project = nn.Conv2d(hidden, channels, 1)
 
     def forward(self, features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:

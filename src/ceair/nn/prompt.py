@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ceair.nn.depthwise import DepthwiseConv
 from ceair.nn.feedforward import gate
 from ceair.nn.norm import ChannelNorm
 
@@ -38,7 +39,7 @@ class PromptInjection(nn.Module):
         self.to_weights = nn.Linear(channels, components)
         self.expand = nn.Conv2d(channels, 2 * hidden, 1)
         self.expand_prompt = nn.Linear(prompt_width, 2 * hidden, bias=False)
-        self.mix = nn.Conv2d(2 * hidden, 2 * hidden, 3, padding=1, groups=2 * hidden)
+        self.mix = DepthwiseConv(2 * hidden, 3)
         self.project = nn.Conv2d(hidden, channels, 1)
 
     def forward(self, features: Float[Tensor, "b c h w"], prompt: Prompt | None = None) -> Float[Tensor, "b c h w"]:
