@@ -10,11 +10,11 @@ Differs: the transforms are the four quarter turns, and a share of the target ma
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from ceair.checkpoint import find_weights, load_into, load_tensors
 from ceair.data.mixture import Batch
-from ceair.models import NetworkConfig, UNet, build
+from ceair.models import NetworkConfig, build
 from ceair.train.settings import TeacherSettings
 
 _TURNS = range(4)
@@ -24,11 +24,11 @@ class Teacher:
     """Gives the samples of a batch that are to be taught other targets.
 
     Args:
-        network: is asked, and never changed.
+        network: is asked, and never changed; images in, images of the same size out.
         share: of its answer in a target, in [0, 1]; the rest is of the clean patch.
     """
 
-    def __init__(self, network: UNet, share: float) -> None:
+    def __init__(self, network: nn.Module, share: float) -> None:
         self._network, self._share = network.eval().requires_grad_(False), share
 
     def teach(self, batch: Batch) -> Batch:
