@@ -16,7 +16,10 @@ from ceair.train.loop import train
 from ceair.train.settings import TeacherSettings, TrainSettings
 from ceair.train.teacher import Teacher, make_teacher
 
-TAUGHT = "data.mixture=[{weight: 2, source: photos, degrade: {noise: [0.2, 0.8]}, taught: true}, {source: photos, weight: 1}]"
+TAUGHT = (
+    "data.mixture=[{weight: 2, source: photos, degrade: {noise: [0.2, 0.8]}, taught: true},"
+    " {weight: 1, source: photos}]"
+)
 
 
 class Ramp(nn.Module):
@@ -60,7 +63,7 @@ def test_those_who_are_taught_get_the_answer_at_its_share_and_the_others_keep_th
 def test_where_nobody_is_taught_the_network_is_not_asked(taught: Tensor | None) -> None:
     class Refusing(nn.Module):
         def forward(self, images: Tensor) -> Tensor:
-            raise AssertionError("asked")
+            raise AssertionError(f"asked about {len(images)} images")
 
     before = batch(taught)
     assert Teacher(Refusing(), 1.0).teach(before) is before
@@ -112,7 +115,7 @@ def test_a_teacher_cannot_learn_and_has_the_weights_that_are_named() -> None:
     assert make_teacher(TeacherSettings(), preset("ceair-t").network, torch.device("cpu")) is None
 
 
-def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+def test_weights_of_another_network_are_refused() -> None:
     with pytest.raises(WeightsError, match="ceair-t"):
         make_teacher(TeacherSettings(Path("ceair-t")), preset("ceair-s").network, torch.device("cpu"))
 

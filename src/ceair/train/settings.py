@@ -134,7 +134,7 @@ class LossSettings:
 
 @dataclass(frozen=True)
 class TeacherSettings:
-    """Weights of the same network whose answers are the targets of ingredients that are `taught`, as `train.teacher` says.
+    """Weights of the same network whose answers are the targets of ingredients that are `taught` (`train.teacher`).
 
     `share` is that of the answer in a target; the rest is of the clean patch.
     """
