@@ -14,7 +14,7 @@ from itertools import repeat
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int8, UInt8
+from jaxtyping import Float, Int8, UInt8
 from torch import Generator, Tensor
 
 from ceair.data.kinds import present, unknown
@@ -43,7 +43,6 @@ class Ingredient:
         uneven: share of groups whose severities vary over the image.
         apart: share of groups in which degradations do not overlap but lie side by side, every second one acting where
             the others do not; decided before `uneven`.
-        taught: whether a teacher gives the targets in training (`ceair.train.teacher`).
         name: what logs and validation call it; the degradations if empty.
     """
 
@@ -55,7 +54,6 @@ class Ingredient:
     pick: int = 0
     uneven: float = 0.0
     apart: float = 0.0
-    taught: bool = False
     name: str = ""
 
     @property
@@ -89,16 +87,15 @@ class Batch:
     """Degraded and clean RGB patches in [0, 1].
 
     `kinds` tells the degradations of each square of 16x16 pixels: 1 for there, 0 for not there, -1 for not known; None
-    where the mixture was not asked for it. `taught` tells whose ingredient is; None where that of none is.
+    where the mixture was not asked for it.
     """
 
     degraded: Float[Tensor, "b 3 p p"]
     clean: Float[Tensor, "b 3 p p"]
     kinds: Int8[Tensor, "b k s s"] | None = None
-    taught: Bool[Tensor, "b"] | None = None
 
     def groups(self, size: int) -> list["Batch"]:
-        """The batch in parts of so many samples, which do not tell who is taught."""
+        """The batch in parts of so many samples."""
         kinds = repeat(None) if self.kinds is None else torch.split(self.kinds, size)
         return [
             Batch(*part)
@@ -140,18 +137,15 @@ class Mixture:
 
     def batch(self, step: int, groups: Sequence[int], total_groups: int, patch: int, device: torch.device) -> Batch:
         """The given groups, of `total_groups`, of the batch of a step; patches are made on `device`."""
-        ingredients = [self.ingredient(step * total_groups + group) for group in groups]
-        parts = [
-            self._make(ingredient, _number(self.seed, step, group), self.group_size, patch, device)
-            for group, ingredient in zip(groups, ingredients, strict=True)
-        ]
+        parts = []
+        for group in groups:
+            ingredient, seed = self.ingredient(step * total_groups + group), _number(self.seed, step, group)
+            parts.append(self._make(ingredient, seed, self.group_size, patch, device))
         kinds = [part.kinds for part in parts if part.kinds is not None]
-        taught = torch.tensor([ingredient.taught for ingredient in ingredients], device=device)
         return Batch(
             torch.cat([part.degraded for part in parts]),
             torch.cat([part.clean for part in parts]),
             torch.cat(kinds) if kinds else None,
-            taught.repeat_interleave(self.group_size) if taught.any() else None,
         )
 
     def fixed(self, count: int, patch: int, device: torch.device) -> dict[str, Batch]:

@@ -29,7 +29,6 @@ from ceair.train.report import Reporter, validate
 from ceair.train.routing import Gatherer, RoutingReader, misreading
 from ceair.train.settings import TrainSettings
 from ceair.train.state import Clock, load_state, save_state
-from ceair.train.teacher import make_teacher
 
 
 def train(settings: TrainSettings, network: NetworkConfig | None = None) -> Path | None:
@@ -90,7 +89,6 @@ class Run:
         if self.state_path.is_file():
             self.clock = load_state(self.state_path, self.network, self.average, self.optimizers, reader)
         self.loss = make_loss(settings.loss.pixelwise, settings.loss.frequency)
-        self.teacher = make_teacher(settings.teacher, config, fabric.device)
         self.mixture = training_mixture(settings)
         self.steps = schedule_steps(settings, self.mixture)
         self.reporter = Reporter(settings, fabric.is_global_zero)
@@ -174,11 +172,7 @@ class Run:
         total = stage.batch // self.settings.data.group_size
         share = total // self.fabric.world_size
         first = self.fabric.global_rank * share
-        batch = self.mixture.batch(step, range(first, first + share), total, stage.patch, self.fabric.device)
-        if self.teacher is None:
-            return batch
-        with self.fabric.autocast():
-            return self.teacher.teach(batch)
+        return self.mixture.batch(step, range(first, first + share), total, stage.patch, self.fabric.device)
 
     def _backward(self, module: nn.Module, batch: Batch) -> Tensor:
         """Add the gradients of a batch; returns its loss."""

@@ -133,21 +133,6 @@ class LossSettings:
 
 
 @dataclass(frozen=True)
-class TeacherSettings:
-    """Weights of the same network whose answers are the targets of ingredients that are `taught` (`train.teacher`).
-
-    `share` is that of the answer in a target; the rest is of the clean patch.
-    """
-
-    weights: Path | None = None
-    share: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.share <= 1:
-            raise ValueError(f"teacher.share must be in [0, 1], not {reprlib.repr(self.share)}")
-
-
-@dataclass(frozen=True)
 class DeviceSettings:
     """Passed to Lightning Fabric; `threads` are CPU threads of each process.
 
@@ -213,7 +198,6 @@ class TrainSettings:
     stages: tuple[Stage, ...] = (Stage(1.0, 128, 16),)
     optim: OptimSettings = field(default_factory=OptimSettings)
     loss: LossSettings = field(default_factory=LossSettings)
-    teacher: TeacherSettings = field(default_factory=TeacherSettings)
     devices: DeviceSettings = field(default_factory=DeviceSettings)
     validation: ValidationSettings = field(default_factory=ValidationSettings)
     init_from: Path | None = None
@@ -226,8 +210,6 @@ class TrainSettings:
         _at_least(0, "", checkpoint_minutes=self.checkpoint_minutes)
         if self.train.epochs and not self.data.benchmark:
             raise ValueError("train.epochs needs data.benchmark; set train.steps or train.minutes")
-        if (self.teacher.weights is not None) != any(ingredient.taught for ingredient in self.data.mixture):
-            raise ValueError("teacher.weights and ingredients that are `taught` need each other; set both or neither")
         group = self.data.group_size
         ends = [stage.until for stage in self.stages]
         if not ends or ends != sorted(ends) or ends[-1] != 1.0:
