@@ -47,7 +47,7 @@ _PRESETS = (
             decoder_depths=(3, 2, 3),
             stem_stride=2,
             family="gated_conv",
-            kernels=(3, 5, 7, 5),
+            kernels=(3, 9, 7, 5),
         ),
         weights="ceair-t.safetensors",
         purpose="CPUs and small devices; its weights come with the package",
