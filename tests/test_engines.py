@@ -145,6 +145,50 @@ def test_auto_takes_the_fastest_that_agrees(monkeypatch, tmp_path):
     assert make_engine(network, "cpu").name == "torch fp32"
 
 
+def test_auto_takes_bf16_only_where_it_is_faster(monkeypatch, tmp_path):
+    network = toy()
+    monkeypatch.setattr(choose, "computes_bf16", lambda: True)
+    monkeypatch.setattr(choose, "agrees", lambda *_: True)
+    monkeypatch.setattr(choose, "_installed", lambda name: name == "torch")
+    asked = []
+
+    def tell(answer):
+        def stand_in(engine, other):
+            asked.append((engine.name, other.name))
+            return answer
+
+        monkeypatch.setattr(choose, "is_faster", stand_in)
+        monkeypatch.setenv("CEAIR_CACHE", str(tmp_path / str(answer)))
+
+    tell(True)
+    assert make_engine(network, "cpu").name == "torch bf16"
+    tell(False)
+    assert make_engine(network, "cpu").name == "torch fp32"
+    assert make_engine(network, "cpu").name == "torch fp32"
+    assert asked == [("torch bf16", "torch fp32")] * 2, "the answer was not remembered"
+    assert make_engine(network, "cpu", precision="bf16").name == "torch bf16", "what was asked for is not timed"
+    assert len(asked) == 2
+
+
+def test_only_a_clearly_faster_engine_is_faster(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(choose, "perf_counter", lambda: now[0])
+
+    class Stub(TorchEngine):
+        def __init__(self, *taken):
+            super().__init__(toy(), CPU)
+            self.taken = list(taken)
+
+        def restore(self, images):
+            assert images.shape == (1, 3, 512, 512)
+            now[0] += self.taken.pop(0)
+            return images
+
+    assert choose.is_faster(Stub(9, 7), Stub(8, 8), rounds=2)
+    assert not choose.is_faster(Stub(7.9, 9), Stub(9, 8), rounds=2), "a tie is for float32"
+    assert not choose.is_faster(Stub(9, 9), Stub(8, 20), rounds=2), "the other was held up once"
+
+
 def test_an_engine_whose_tones_are_off_does_not_agree():
     reference = TorchEngine(load_network("ceair-t"), CPU)
 

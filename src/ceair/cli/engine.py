@@ -39,7 +39,7 @@ EngineOption = Annotated[
     EngineName, typer.Option("--engine", help="auto: the fastest installed one whose answers agree with torch's.")
 ]
 PrecisionOption = Annotated[
-    Precision, typer.Option("--precision", help="auto: bf16 where the processor computes it and the answers agree.")
+    Precision, typer.Option("--precision", help="auto: bf16 where it is faster and the answers agree.")
 ]
 CompileOption = Annotated[
     bool, typer.Option("--compile", help="Let torch compile the network: worth it for many images of one size.")

@@ -14,7 +14,7 @@ from ceair.nn.context import Context, SeesWholeImage
 from ceair.nn.folded import FoldedCEA
 from ceair.system import version_of
 
-_FORM = "1"  # of these graphs and of the folded modules; another one makes converted graphs of earlier ones unknown
+_FORM = "2"  # of these graphs and of the folded modules; another one makes converted graphs of earlier ones unknown
 
 
 class Whole(nn.Module):

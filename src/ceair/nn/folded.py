@@ -71,7 +71,9 @@ class FoldedCEA(nn.Module):
 def _over_deviation(features: Float[Tensor, "b c h w"], eps: float) -> Float[Tensor, "b c h w"]:
     """Each pixel divided by the deviation of its channels, its mean not subtracted."""
     mean = features.mean(1, keepdim=True)
-    variance = (features * features).mean(1, keepdim=True) - mean * mean
+    # The root of the sum of squares is one step of the engines; a mean of squares would write all squares in between.
+    root = torch.linalg.vector_norm(features, dim=1, keepdim=True)
+    variance = root * root / features.shape[1] - mean * mean
     # Rounding may leave a variance of nearly 0 below it. `abs` and not `clamp`, for which OpenVINO changes the memory
     # layout back and forth: that would make the network half as slow again.
     return features * torch.rsqrt(variance.abs() + eps)
