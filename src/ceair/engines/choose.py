@@ -1,5 +1,6 @@
 """Which engine to take: the one that was asked for, or the fastest installed one whose answers agree with torch's."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.util import find_spec
@@ -80,6 +81,7 @@ def is_faster(engine: Engine, other: Engine, side: int = 512, rounds: int = 5) -
     Which processors compute bfloat16 faster cannot be told by their instructions: a Xeon with `avx512_bf16` whose AMX
     a virtual machine hides takes 1.4 times as long in it as in float32 (docs/engines.md).
     """
+    side += -side % math.lcm(engine.size_multiple, other.size_multiple)
     image = torch.full((1, 3, side, side), 0.5)
     fastest = [min(times) for times in zip(*(_times((engine, other), image) for _ in range(rounds)), strict=True)]
     return fastest[0] <= _WORTH * fastest[1]
