@@ -177,16 +177,19 @@ def test_only_a_clearly_faster_engine_is_faster(monkeypatch):
     class Stub(TorchEngine):
         def __init__(self, *taken):
             super().__init__(toy(), CPU)
-            self.taken = list(taken)
+            self.taken, self.side = list(taken), 512
 
         def restore(self, images):
-            assert images.shape == (1, 3, 512, 512)
+            assert images.shape == (1, 3, self.side, self.side)
             now[0] += self.taken.pop(0)
             return images
 
     assert choose.is_faster(Stub(9, 7), Stub(8, 8), rounds=2)
     assert not choose.is_faster(Stub(7.9, 9), Stub(9, 8), rounds=2), "a tie is for float32"
     assert not choose.is_faster(Stub(9, 9), Stub(8, 20), rounds=2), "the other was held up once"
+    odd, plain = Stub(1), Stub(2)
+    odd.size_multiple, odd.side, plain.side = 48, 528, 528
+    assert choose.is_faster(odd, plain, rounds=1), "both take images of sides that both can have"
 
 
 def test_an_engine_whose_tones_are_off_does_not_agree():

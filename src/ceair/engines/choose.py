@@ -1,7 +1,7 @@
 """Which engine to take: the one that was asked for, or the fastest installed one whose answers agree with torch's."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -61,7 +61,7 @@ def make_engine(
         _check_installed(engine)
     names = ("torch",) if engine == "auto" and (place.type != "cpu" or compiled) else ENGINES[1:]
     names = names if engine == "auto" else (engine,)
-    return _first_that_agrees(network, place, names, precision, compiled)
+    return _first_that_suits(network, place, names, precision, compiled)
 
 
 def agrees(engine: Engine, reference: Engine) -> bool:
@@ -75,16 +75,17 @@ def agrees(engine: Engine, reference: Engine) -> bool:
     return bool(abs(differences.mean()) <= TOLERANCE and np.abs(differences).max() <= 5 * TOLERANCE)
 
 
-def is_faster(engine: Engine, other: Engine, side: int = 512, rounds: int = 5) -> bool:
+def is_faster(engine: Engine, other: Engine, rounds: int = 5) -> bool:
     """Whether an engine restores a square image in clearly less time than another one, both timed in turns.
 
     Which processors compute bfloat16 faster cannot be told by their instructions: a Xeon with `avx512_bf16` whose AMX
     a virtual machine hides takes 1.4 times as long in it as in float32 (docs/engines.md).
     """
-    side += -side % math.lcm(engine.size_multiple, other.size_multiple)
+    side = 512 + -512 % math.lcm(engine.size_multiple, other.size_multiple)
     image = torch.full((1, 3, side, side), 0.5)
-    fastest = [min(times) for times in zip(*(_times((engine, other), image) for _ in range(rounds)), strict=True)]
-    return fastest[0] <= _WORTH * fastest[1]
+    turns = [(_seconds(engine, image), _seconds(other, image)) for _ in range(rounds)]
+    mine, its = (min(times) for times in zip(*turns, strict=True))
+    return mine <= _WORTH * its
 
 
 def probe() -> tuple[Float[Tensor, "6 3 96 96"], Float[Tensor, "6 3 96 96"]]:
@@ -95,21 +96,17 @@ def probe() -> tuple[Float[Tensor, "6 3 96 96"], Float[Tensor, "6 3 96 96"]]:
     return images[0], images[1]
 
 
-def _times(engines: Sequence[Engine], image: Float[Tensor, "1 3 h w"]) -> list[float]:
-    """Seconds that each of them takes for an image."""
-    times = []
-    for engine in engines:
-        begin = perf_counter()
-        engine.restore(image)
-        times.append(perf_counter() - begin)
-    return times
+def _seconds(engine: Engine, image: Float[Tensor, "1 3 h w"]) -> float:
+    begin = perf_counter()
+    engine.restore(image)
+    return perf_counter() - begin
 
 
 def _last(image: Float[Tensor, "3 h w"]) -> Float[np.ndarray, "h w 3"]:
     return image.permute(1, 2, 0).numpy()
 
 
-def _first_that_agrees(
+def _first_that_suits(
     network: UNet, device: torch.device, names: tuple[str, ...], precision: str, compiled: bool
 ) -> Engine:
     able = computes_bf16() if device.type == "cpu" else device.type == "cuda"
@@ -122,18 +119,17 @@ def _first_that_agrees(
     timed = precision == "auto" and device.type == "cpu" and not compiled  # compiling takes minutes
     for name, chosen in candidates[:-1]:
         engine = build(name, chosen)
-        asked = f"{engine.key} {cpu_name()}"
-        if not remembered(f"{asked} agrees", partial(agrees, engine, reference)):
-            continue
-        if timed and chosen == "bf16" and not remembered(f"{asked} is faster", partial(_pays, engine, build, name)):
-            continue
-        return engine
+        if _suits(engine, reference, partial(build, name, "fp32") if timed and chosen == "bf16" else None):
+            return engine
     return build(*candidates[-1])
 
 
-def _pays(engine: Engine, build: Callable[[str, str], Engine], name: str) -> bool:
-    """Whether an engine in bfloat16 is faster than the same in float32."""
-    return is_faster(engine, build(name, "fp32"))
+def _suits(engine: Engine, reference: Engine, rival: Callable[[], Engine] | None) -> bool:
+    """Whether an engine agrees with the reference and is faster than its rival, if it has one; answers are kept."""
+    asked = f"{engine.key} {cpu_name()}"
+    return remembered(f"{asked} agrees", lambda: agrees(engine, reference)) and (
+        rival is None or remembered(f"{asked} is faster", lambda: is_faster(engine, rival()))
+    )
 
 
 def _build(network: UNet, device: torch.device, name: str, precision: str, compiled: bool) -> Engine:
